@@ -1,0 +1,6 @@
+namespace Microsoft.ML.Contrastive;
+
+/// <summary>Per channel (x - mean) / deviation, with x in [0, 1].</summary>
+/// <param name="Mean">One number per channel.</param>
+/// <param name="Deviation">One number per channel, above 0.</param>
+internal sealed record Normalization(float[] Mean, float[] Deviation);

@@ -1,0 +1,43 @@
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Contrastive;
+
+/// <summary>
+/// The views of one batch: for images one tensor [N, C, H, W] per view, in single precision, normalised per channel.
+/// Row i of every view comes from the same example. Disposing it disposes the tensors.
+/// </summary>
+public sealed class Views : IDisposable
+{
+    private readonly Tensor[] _views;
+
+    /// <summary>Takes ownership of one tensor per view; all have the same number of rows.</summary>
+    /// <exception cref="ArgumentException">No view, or views with different numbers of rows.</exception>
+    public Views(params Tensor[] views)
+    {
+        ArgumentNullException.ThrowIfNull(views);
+        if (views.Length == 0)
+            throw new ArgumentException("A batch needs at least one view.", nameof(views));
+        if (views.Any(view => view.shape[0] != views[0].shape[0]))
+            throw new ArgumentException("All views of a batch must have the same number of rows.", nameof(views));
+        _views = views;
+    }
+
+    /// <summary>How many views each example has.</summary>
+    public int Count => _views.Length;
+
+    /// <summary>N, the number of examples in the batch.</summary>
+    public long Rows => _views[0].shape[0];
+
+    /// <summary>View number <paramref name="index"/>, from 0: [N, ...].</summary>
+    public Tensor this[int index] => _views[index];
+
+    /// <summary>All views under each other, view 0 first: [Count * N, ...].</summary>
+    public Tensor Stacked() => _views.Length == 1 ? _views[0].alias() : cat(_views, 0);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (Tensor view in _views)
+            view.Dispose();
+    }
+}

@@ -1,0 +1,6 @@
+namespace Microsoft.ML.Contrastive.Tests.KnownAnswers;
+
+internal static class ViewAnswers
+{
+    public static IReadOnlyDictionary<string, Answer> All { get; } = new Dictionary<string, Answer>();
+}
