@@ -1,8 +1,0 @@
-namespace Microsoft.ML.Contrastive;
-
-internal static class NativeTorch
-{
-    public static void EnsureLoaded()
-    {
-    }
-}
