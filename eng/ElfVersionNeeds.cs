@@ -72,9 +72,10 @@ internal static class ElfVersionNeeds
     }
 
     private static bool IsTooNew(string version)
-        => version.StartsWith("GLIBCXX_", StringComparison.Ordinal)
-        && Version.TryParse(version.Substring("GLIBCXX_".Length), out Version? number)
-        && number > NewestEverywhere;
+    {
+        string[] parts = version.Split('_');
+        return parts.Length == 2 && parts[0] == "GLIBCXX" && Version.TryParse(parts[1], out Version? number) && number > NewestEverywhere;
+    }
 
     // Elf64_Shdr:      u32 name, type; u64 flags, addr, offset, size; u32 link, info; ...
     // Elf64_Verneed:   u16 version, count; u32 file, aux, next   (the two last relative to the record, 0 ends the chain)
