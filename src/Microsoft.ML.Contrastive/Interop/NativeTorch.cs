@@ -1,0 +1,8 @@
+namespace Microsoft.ML.Contrastive;
+
+internal static class NativeTorch
+{
+    public static void EnsureLoaded()
+    {
+    }
+}
