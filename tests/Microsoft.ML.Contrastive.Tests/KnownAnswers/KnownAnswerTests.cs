@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using TorchSharp;
 
 namespace Microsoft.ML.Contrastive.Tests.KnownAnswers;
 
@@ -23,6 +24,7 @@ public sealed class KnownAnswerTests
     {
         if (given is null)
             Assert.Fail(problem ?? "No case.");
+        using DisposeScope scope = torch.NewDisposeScope();
         JsonObject? answer = Answers.All.TryGetValue(given.Objective, out Answer? compute) ? compute(given) : null;
         Assert.SkipWhen(answer is null, $"No code of ours answers {(compute is null ? "" : "this form of ")}the objective '{given.Objective}' yet.");
         IReadOnlyList<string> differences = AnswerComparer.Differences(given.Expected, given.Tolerance, answer!);
