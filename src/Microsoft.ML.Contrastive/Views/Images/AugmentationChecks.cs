@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace Microsoft.ML.Contrastive;
 
-/// <summary>Refuses augmentation settings that are out of range, by the name of the property.</summary>
+/// <summary>Refuses augmentation settings that are out of range, by the property's name, such as <c>Crop.MinArea</c>.</summary>
 internal static class AugmentationChecks
 {
     /// <exception cref="ArgumentOutOfRangeException">A setting is out of the range that its documentation gives.</exception>
@@ -44,6 +44,7 @@ internal static class AugmentationChecks
     {
         if (value >= low && value <= high)
             return;
+        name = name.Replace("augmentation.", "", StringComparison.Ordinal);
         name = char.ToUpperInvariant(name[0]) + name[1..];
         string least = low == double.Epsilon ? "above 0" : $"at least {low}";
         throw new ArgumentOutOfRangeException(name, value, high == double.MaxValue ? $"{name} must be {least}." : $"{name} must be {least} and at most {high}.");
