@@ -1,8 +1,9 @@
+using System.Globalization;
 using System.Runtime.CompilerServices;
 
 namespace Microsoft.ML.Contrastive;
 
-/// <summary>Refuses augmentation settings that are out of range, by the name of the property.</summary>
+/// <summary>Refuses augmentation settings that are out of range, by the property's name, such as <c>Crop.MinArea</c>.</summary>
 internal static class AugmentationChecks
 {
     /// <exception cref="ArgumentOutOfRangeException">A setting is out of the range that its documentation gives.</exception>
@@ -39,13 +40,15 @@ internal static class AugmentationChecks
         }
     }
 
-    /// <summary>NaN is out of every range.</summary>
-    private static void Within(double value, double low, double high, [CallerArgumentExpression(nameof(value))] string name = "")
+    /// <summary>NaN is out of every range. The property's name is read off the caller's expression.</summary>
+    private static void Within(double value, double low, double high, [CallerArgumentExpression(nameof(value))] string expression = "")
     {
         if (value >= low && value <= high)
             return;
+        string name = expression.Replace("augmentation.", "", StringComparison.Ordinal);
         name = char.ToUpperInvariant(name[0]) + name[1..];
-        string least = low == double.Epsilon ? "above 0" : $"at least {low}";
-        throw new ArgumentOutOfRangeException(name, value, high == double.MaxValue ? $"{name} must be {least}." : $"{name} must be {least} and at most {high}.");
+        string least = low == double.Epsilon ? "above 0" : string.Create(CultureInfo.InvariantCulture, $"at least {low}");
+        string most = high == double.MaxValue ? "and finite" : string.Create(CultureInfo.InvariantCulture, $"and at most {high}");
+        throw new ArgumentOutOfRangeException(name, value, $"{name} must be {least} {most}.");
     }
 }

@@ -44,6 +44,9 @@ internal sealed class ImageViewMaker
         }
     }
 
+    /// <summary>What a view measures; it has the product of the three in numbers.</summary>
+    public (int Height, int Width, int Channels) Size => (_height, _width, _channels);
+
     /// <summary>Writes one random view of <paramref name="source"/>.</summary>
     /// <exception cref="ArgumentException">The picture has other channels than the views, or the destination another size.</exception>
     public void Make(Picture source, ref SeededRandom random, Span<float> destination)
