@@ -1,4 +1,5 @@
 using Microsoft.ML.Contrastive;
+using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML;

@@ -1,3 +1,4 @@
+using Microsoft.ML;
 using Microsoft.ML.Contrastive;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;

@@ -1,10 +1,7 @@
-using System.Runtime.CompilerServices;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 
 // A type that implements one of ML.NET's internal interfaces loads only in an assembly that says so.
-[assembly: IgnoresAccessChecksTo("Microsoft.ML.Core")]
-[assembly: IgnoresAccessChecksTo("Microsoft.ML.Data")]
 
 namespace Microsoft.ML.Contrastive.Tests;
 
