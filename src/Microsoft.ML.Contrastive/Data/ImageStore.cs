@@ -40,6 +40,33 @@ internal sealed class ImageStore(int channels)
         return room;
     }
 
+    /// <summary>
+    /// Keeps a picture; one whose shorter side exceeds <paramref name="largestSide"/> is shrunk to it first, since views are
+    /// smaller still.
+    /// </summary>
+    public void AddShrunk(Picture picture, int largestSide, Resizer resizer)
+    {
+        int shorter = Math.Min(picture.Height, picture.Width);
+        if (shorter <= largestSide)
+        {
+            picture.Pixels.CopyTo(Add(picture.Height, picture.Width));
+            return;
+        }
+        int height = (int)((long)picture.Height * largestSide / shorter), width = (int)((long)picture.Width * largestSide / shorter);
+        var planes = new float[Channels * height * width];
+        resizer.Resize(picture, new CropBox(0, 0, picture.Height, picture.Width), height, width, planes);
+        Span<byte> bytes = Add(height, width);
+        for (int i = 0; i < planes.Length; i++)
+            bytes[i] = (byte)MathF.Round(planes[i] * 255);
+    }
+
+    /// <summary>Median over the pictures of the shorter of height and width.</summary>
+    public int MedianShorterSide()
+    {
+        int[] sides = [.. _rows.Select(row => Math.Min(row.Height, row.Width)).Order()];
+        return sides[sides.Length / 2];
+    }
+
     /// <summary>Mean and deviation of each channel over all pictures, at [0, 1]: the run's normalisation.</summary>
     public Normalization MeasureNormalization()
     {

@@ -13,18 +13,18 @@ internal static class TrainingLoop
     /// <param name="options">Validated.</param>
     /// <param name="takeViews">The views of a step, on the learner's device; called once for each step, in order.</param>
     /// <param name="seed">The run's.</param>
-    /// <param name="log">Receives warnings.</param>
+    /// <param name="warn">Receives warnings.</param>
     /// <param name="checkAlive">Throws when the host wants to stop.</param>
     /// <param name="trimMemory">Gives freed native memory back; called now and then.</param>
     public static void Run(
         Learner learner, ContrastiveMethod method, RunFacts facts, TrainingOptions options, Func<long, Views> takeViews, ulong seed,
-        Action<string> log, Action checkAlive, Action trimMemory)
+        Action<string> warn, Action checkAlive, Action trimMemory)
     {
         using var runner = new StepRunner(learner, method.Optimizer!, method.MaxGradientNorm);
         double peak = method.LearningRate!.Peak(options.BatchSize);
         double warmup = Math.Min(method.LearningRate.WarmupEpochs * facts.StepsPerEpoch, 0.1 * facts.TotalSteps);
         double? flat = learner.FlatLoss(options.BatchSize);
-        var watch = new CollapseWatch(flat, facts.TotalSteps, log);
+        var watch = new CollapseWatch(flat, facts.TotalSteps, warn);
         var clock = Stopwatch.StartNew();
         (double lossSum, long reported, TimeSpan reportedAt) = (0, 0, TimeSpan.Zero);
 

@@ -28,7 +28,7 @@ internal sealed class ImageBatchMaker(
                 Span<float> target = pixels.Slice(i * _planar.Length, _planar.Length);
                 _makers[view].Make(pictures(rows[i]), ref random, channels == 1 ? target : _planar);
                 if (channels > 1)
-                    Interleave(target);
+                    PixelOrder.Interleave(_planar, channels, target);
             }
         }
         return new Views(views);
@@ -39,16 +39,5 @@ internal sealed class ImageBatchMaker(
         using Tensor interleaved = empty(rows, height, width, channels);
         pixels = MemoryMarshal.Cast<byte, float>(interleaved.bytes);
         return interleaved.permute(0, 3, 1, 2); // shares the memory, which stays as long as this does
-    }
-
-    private void Interleave(Span<float> interleaved)
-    {
-        int plane = height * width;
-        for (int channel = 0; channel < channels; channel++)
-        {
-            ReadOnlySpan<float> source = _planar.AsSpan(channel * plane, plane);
-            for (int i = 0; i < source.Length; i++)
-                interleaved[i * channels + channel] = source[i];
-        }
     }
 }
