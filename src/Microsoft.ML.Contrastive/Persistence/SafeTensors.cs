@@ -41,13 +41,13 @@ internal static class SafeTensors
     /// <param name="source">The file's name, for messages.</param>
     /// <exception cref="InvalidDataException">Not a safetensors file, or not this module's; says all that doesn't fit.</exception>
     public static void LoadInto(Stream stream, nn.Module module, string source)
-        => LoadInto(new SafeTensorsReader(stream, source), module.state_dict(), source);
+        => LoadInto(new SafeTensorsReader(stream, source), module.state_dict());
 
     /// <summary>Copies a file's tensors over existing ones of exactly the same names and shapes.</summary>
     /// <exception cref="InvalidDataException">The file's data is damaged, or doesn't fit; says all that doesn't fit.</exception>
-    public static void LoadInto(SafeTensorsReader reader, IReadOnlyDictionary<string, Tensor> targets, string source)
+    public static void LoadInto(SafeTensorsReader reader, IReadOnlyDictionary<string, Tensor> targets)
     {
-        CheckFit(reader.Entries, targets, source);
+        CheckFit(reader, targets);
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         // All are read before the first is copied: a file that turns out damaged leaves the targets alone.
@@ -55,10 +55,10 @@ internal static class SafeTensors
             targets[entry.Name].copy_(value);
     }
 
-    private static void CheckFit(IReadOnlyList<SafeTensorsEntry> entries, IReadOnlyDictionary<string, Tensor> targets, string source)
+    private static void CheckFit(SafeTensorsReader reader, IReadOnlyDictionary<string, Tensor> targets)
     {
         var faults = new List<string>();
-        foreach (SafeTensorsEntry entry in entries)
+        foreach (SafeTensorsEntry entry in reader.Entries)
         {
             string name = SafeTensorsHeader.Quote(entry.Name);
             if (!targets.TryGetValue(entry.Name, out Tensor? target))
@@ -70,14 +70,14 @@ internal static class SafeTensors
             else if (kind != target.dtype && !(IsFloat(kind) && IsFloat(target.dtype)))
                 faults.Add($"{name} is {entry.DType} in the file, {target.dtype} in the model");
         }
-        HashSet<string> present = [.. entries.Select(entry => entry.Name)];
+        HashSet<string> present = [.. reader.Entries.Select(entry => entry.Name)];
         faults.AddRange(targets.Where(target => !present.Contains(target.Key))
             .Select(target => $"missing {SafeTensorsHeader.Quote(target.Key)} {Show(target.Value.shape)}"));
         const int limit = 1000; // a hostile file may have millions
         if (faults.Count > limit)
             faults = [.. faults.Take(limit), $"and {faults.Count - limit} more"];
         if (faults.Count > 0)
-            throw new InvalidDataException($"{source} doesn't fit the model: {string.Join("; ", faults)}.");
+            throw new InvalidDataException($"{reader.Source} doesn't fit the model: {string.Join("; ", faults)}.");
     }
 
     private static bool IsFloat(ScalarType kind) => kind is ScalarType.Float64 or ScalarType.Float32 or ScalarType.Float16 or ScalarType.BFloat16;

@@ -15,7 +15,6 @@ internal sealed class SafeTensorsReader : IDisposable
     internal const int PieceLength = 4 << 20;
 
     private readonly Stream stream;
-    private readonly string source;
     private readonly bool lengthIsChecked;
     private readonly SafeTensorsHeader header;
     private bool read;
@@ -27,7 +26,7 @@ internal sealed class SafeTensorsReader : IDisposable
     public SafeTensorsReader(Stream stream, string source)
     {
         this.stream = stream;
-        this.source = source;
+        Source = source;
         lengthIsChecked = stream.CanSeek;
         long available = lengthIsChecked ? stream.Length - stream.Position : long.MaxValue;
 
@@ -64,6 +63,9 @@ internal sealed class SafeTensorsReader : IDisposable
             throw;
         }
     }
+
+    /// <summary>The file's name, for messages.</summary>
+    public string Source { get; }
 
     /// <summary>Free text under free names.</summary>
     public IReadOnlyDictionary<string, string> Metadata => header.Metadata;
@@ -151,7 +153,7 @@ internal sealed class SafeTensorsReader : IDisposable
         }
     }
 
-    private InvalidDataException Bad(string what, Exception? inner = null) => new($"{source} is not a whole safetensors file: {what}.", inner);
+    private InvalidDataException Bad(string what, Exception? inner = null) => new($"{Source} is not a whole safetensors file: {what}.", inner);
 
     /// <summary>Closes the stream.</summary>
     public void Dispose() => stream.Dispose();

@@ -189,7 +189,7 @@ public sealed class SafeTensorsTests
         using var scope = NewDisposeScope();
         Tensor target = zeros(2);
         byte[] bytes = Write([("w", tensor(new[] { 1f, -2.5f }).to(ScalarType.BFloat16))]);
-        SafeTensors.LoadInto(new SafeTensorsReader(new MemoryStream(bytes), "f"), new Dictionary<string, Tensor> { ["w"] = target }, "f");
+        SafeTensors.LoadInto(new SafeTensorsReader(new MemoryStream(bytes), "f"), new Dictionary<string, Tensor> { ["w"] = target });
         Assert.Equal([1f, -2.5f], target.data<float>().ToArray());
     }
 
@@ -220,7 +220,7 @@ public sealed class SafeTensorsTests
         Tensor target = zeros(2);
         byte[] bytes = Write([("w", ones(2))]);
         Assert.Throws<InvalidDataException>(() => SafeTensors.LoadInto(
-            new SafeTensorsReader(new UnseekableStream([.. bytes, 0]), "f"), new Dictionary<string, Tensor> { ["w"] = target }, "f"));
+            new SafeTensorsReader(new UnseekableStream([.. bytes, 0]), "f"), new Dictionary<string, Tensor> { ["w"] = target }));
         Assert.Equal([0f, 0f], target.data<float>().ToArray());
     }
 
