@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
+using System.Xml.Linq;
 
 namespace Microsoft.ML.Contrastive.Tests.Architecture;
 
@@ -16,14 +17,19 @@ internal sealed record SourceFile(string RelativePath, string Text)
 /// <summary>The library's sources. Namespaces are flat, so only the folder of its file tells which room a type lives in.</summary>
 internal static partial class SourceTree
 {
-    /// <summary>All files but those that the build writes.</summary>
+    /// <summary>All files of the folder but those that the build writes, and those that the project file links into a room.</summary>
     public static IReadOnlyList<SourceFile> Read()
     {
         string project = Path.Combine(RepositoryRoot(), "src", "Microsoft.ML.Contrastive");
-        return [.. Directory.EnumerateFiles(project, "*.cs", SearchOption.AllDirectories)
+        IEnumerable<SourceFile> own = Directory.EnumerateFiles(project, "*.cs", SearchOption.AllDirectories)
             .Select(path => (Path: path, Relative: Path.GetRelativePath(project, path).Replace('\\', '/')))
-            .Where(file => !file.Relative.StartsWith("obj/", StringComparison.Ordinal) && !file.Relative.StartsWith("bin/", StringComparison.Ordinal))
-            .Select(file => new SourceFile(file.Relative, File.ReadAllText(file.Path)))];
+            .Where(file => file.Relative.Split('/')[0] is not ("obj" or "bin"))
+            .Select(file => new SourceFile(file.Relative, File.ReadAllText(file.Path)));
+        IEnumerable<SourceFile> linked = XDocument.Load(Path.Combine(project, "Microsoft.ML.Contrastive.csproj")).Descendants("Compile")
+            .Select(item => (Path: item.Attribute("Include")?.Value, Room: item.Attribute("LinkBase")?.Value))
+            .Where(item => item is { Path: not null, Room: not null })
+            .Select(item => new SourceFile($"{item.Room}/{Path.GetFileName(item.Path)}", File.ReadAllText(Path.Combine(project, item.Path!))));
+        return [.. own, .. linked];
     }
 
     /// <summary>Full names of the types that a file declares outside other types, as the compiler writes them: generic ones with `1 behind.</summary>

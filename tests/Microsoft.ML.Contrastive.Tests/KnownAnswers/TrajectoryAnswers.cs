@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using TorchSharp;
@@ -122,7 +123,7 @@ internal static class TrajectoryAnswers
             {
                 if (entry.Name.Split('.') is not [string owner, string index, string name] || owner != role)
                     continue;
-                int layer = int.Parse(index, System.Globalization.CultureInfo.InvariantCulture);
+                int layer = int.Parse(index, CultureInfo.InvariantCulture);
                 while (_layers.Count <= layer)
                     _layers.Add([]);
                 _layers[layer][name] = entry.Value.ToTensor().shape;

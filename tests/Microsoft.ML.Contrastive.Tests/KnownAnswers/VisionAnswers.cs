@@ -104,22 +104,17 @@ internal static partial class VisionAnswers
         double momentum = Number(given, "momentum");
         using var learner = new WeightLearner(given.Inputs.GetProperty("online").ToTensor(), given.Inputs.GetProperty("target0").ToTensor(), momentum);
         using var runner = new StepRunner(learner, new Sgd { Momentum = 0 });
-        var after = new List<double>();
-        int last = given.Expected.EnumerateObject().Max(key => AfterKey().Match(key.Name) is { Success: true } match ? int.Parse(match.Groups["last"].Value, CultureInfo.InvariantCulture) : 0);
+        // The keys say what is asked for: after_1000, after_1_to_5.
+        (string Key, bool IsRange, int Last)[] asked = [.. given.Expected.EnumerateObject().Select(key => AfterKey().Match(key.Name)).Where(match => match.Success)
+            .Select(match => (match.Value, match.Groups["range"].Success, int.Parse(match.Groups["last"].Value, CultureInfo.InvariantCulture)))];
         using var nothing = new Views(zeros(1, ScalarType.Float64));
-        for (int step = 0; step < last; step++)
-        {
-            runner.Run(nothing, new Step(step, last, seed: 0), rate: 0, constantRate: 0);
-            after.Add(learner.TargetWeight.item<double>());
-        }
+        var after = new List<double>();
+        for (int steps = asked.Max(entry => entry.Last); after.Count < steps; after.Add(learner.TargetWeight.item<double>()))
+            runner.Run(nothing, new Step(after.Count, steps, seed: 0), rate: 0, constantRate: 0);
         bool isClosedForm = after.Index().All(entry => Math.Abs(entry.Item - (1 - Math.Pow(momentum, entry.Index + 1))) < 1e-9);
         var answer = new JsonObject { ["closed_form"] = isClosedForm ? "1-m^k" : "another" };
-        foreach (JsonProperty key in given.Expected.EnumerateObject())
-            if (AfterKey().Match(key.Name) is { Success: true } match)
-            {
-                int end = int.Parse(match.Groups["last"].Value, CultureInfo.InvariantCulture);
-                answer[key.Name] = match.Groups["range"].Success ? new JsonArray([.. after.Take(end)]) : after[end - 1];
-            }
+        foreach ((string key, bool isRange, int last) in asked)
+            answer[key] = isRange ? new JsonArray([.. after.Take(last)]) : after[last - 1];
         return answer;
     }
 
@@ -136,10 +131,10 @@ internal static partial class VisionAnswers
         var answer = new JsonObject();
         for (int step = 1; step <= 2; step++)
         {
-            // The step leaves the scaled gradient behind: what it was scaled by is the trust ratio.
-            Tensor direction = learner.Weight.dim() > 1 ? gradient.add(learner.Weight.detach(), alpha: settings.WeightDecay) : gradient;
+            using (no_grad())
+                answer[$"trust_{step}"] = learner.Weight.dim() <= 1 ? 1
+                    : LarsOptimizer.Trust(learner.Weight, gradient.add(learner.Weight, alpha: settings.WeightDecay), settings.TrustCoefficient).ToJson();
             runner.Run(views, new Step(step - 1, 2, seed: 0), Number(given, "lr"), Number(given, "lr"));
-            answer[$"trust_{step}"] = learner.Weight.grad!.mul(direction).sum().div(direction.square().sum()).ToJson();
             answer[$"weight_{step}"] = learner.Weight.detach().ToJson();
         }
         return answer;
