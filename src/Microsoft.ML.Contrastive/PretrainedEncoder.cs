@@ -10,6 +10,9 @@ namespace Microsoft.ML.Contrastive;
 /// </summary>
 internal sealed class PretrainedEncoder(EncoderManifest manifest, nn.Module<Tensor, Tensor> module, Device device)
 {
+    // libtorch sends one small picture alone through a slow path of its own (which also complains on stderr where NNPACK is
+    // not supported); two take the path of every other batch.
+    private const int SmallPicture = 128 * 128;
     private int _owners;
 
     public EncoderManifest Manifest { get; } = manifest;
@@ -38,9 +41,10 @@ internal sealed class PretrainedEncoder(EncoderManifest manifest, nn.Module<Tens
     {
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
-        Tensor batch = empty(rows, Manifest.Height, Manifest.Width, Manifest.Channels);
+        int padded = rows == 1 && Manifest.Height * Manifest.Width < SmallPicture ? 2 : rows;
+        Tensor batch = zeros(padded, Manifest.Height, Manifest.Width, Manifest.Channels);
         pixels[..(rows * Manifest.Height * Manifest.Width * Manifest.Channels)].CopyTo(MemoryMarshal.Cast<byte, float>(batch.bytes));
-        Tensor output = Module.forward(batch.permute(0, 3, 1, 2).to(device)).cpu().contiguous();
+        Tensor output = Module.forward(batch.permute(0, 3, 1, 2).to(device)).narrow(0, 0, rows).cpu().contiguous();
         MemoryMarshal.Cast<byte, float>(output.bytes).CopyTo(features);
     }
 }

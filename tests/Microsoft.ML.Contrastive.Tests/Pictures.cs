@@ -17,10 +17,10 @@ internal static class Pictures
 {
     public const int Side = 16;
 
-    public static PictureRow[] Make(int count, int seed = 1, int channels = 1, int classes = 4)
+    public static PictureRow[] Make(int count, int seed = 1, int channels = 1, int classes = 4, int noise = 40)
     {
         var random = new Random(seed);
-        return [.. Enumerable.Range(0, count).Select(id => MakeOne(id, id % classes, classes, channels, random))];
+        return [.. Enumerable.Range(0, count).Select(id => MakeOne(id, id % classes, classes, channels, noise, random))];
     }
 
     /// <summary>The rows as a view whose Image is a known-size vector of bytes.</summary>
@@ -36,15 +36,16 @@ internal static class Pictures
     public static float[][] Features(this IDataView view, string column = "Features")
         => [.. view.GetColumn<float[]>(column)];
 
-    private static PictureRow MakeOne(int id, int kind, int classes, int channels, Random random)
+    private static PictureRow MakeOne(int id, int kind, int classes, int channels, int noise, Random random)
     {
         var pixels = new byte[channels * Side * Side];
-        double angle = Math.PI * kind / classes, x0 = 5 + 6 * random.NextDouble(), y0 = 5 + 6 * random.NextDouble();
+        double angle = Math.PI / 2 * kind / (classes - 1), // no two classes are each other's mirror image
+             x0 = 5 + 6 * random.NextDouble(), y0 = 5 + 6 * random.NextDouble();
         for (int i = 0; i < pixels.Length; i++)
         {
             int y = i / Side % Side, x = i % Side;
             double distance = Math.Abs((x - x0) * Math.Sin(angle) - (y - y0) * Math.Cos(angle));
-            pixels[i] = (byte)Math.Clamp(200 * Math.Exp(-distance * distance / 2) + 40 * random.NextDouble(), 0, 255);
+            pixels[i] = (byte)Math.Clamp(200 * Math.Exp(-distance * distance / 2) + noise * random.NextDouble(), 0, 255);
         }
         return new PictureRow { Image = pixels, Label = $"class {kind}", Id = id };
     }

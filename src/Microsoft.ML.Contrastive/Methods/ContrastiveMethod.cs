@@ -52,4 +52,11 @@ public abstract record ContrastiveMethod
 
     /// <summary>Builds what trains. Called on a resolved record.</summary>
     public abstract Learner CreateLearner(LearnerSetup setup);
+
+    /// <summary>Throws unless <see cref="Augmentations"/> is null or has this many recipes.</summary>
+    protected void RequireViews(int count)
+    {
+        if (Augmentations is { } given && given.Count != count)
+            throw new ArgumentException($"{GetType().Name} needs {count} views, but Augmentations has {given.Count}.", nameof(Augmentations));
+    }
 }

@@ -27,8 +27,13 @@ internal sealed class FlatParameters : IDisposable
     {
         var targets = new Dictionary<IntPtr, (int Pair, Tensor Target)>();
         foreach ((int index, MomentumPair pair) in learner.MomentumPairs.Index())
-            foreach ((Tensor online, Tensor target) in pair.Online.parameters().Zip(pair.Target.parameters()))
-                targets[online.Handle] = (index, target);
+            foreach ((Tensor online, Tensor target) in pair.Parameters)
+            {
+                if (online.requires_grad)
+                    targets[online.Handle] = (index, target);
+                else
+                    _followers.Add((pair, online.alias(), target.alias())); // frozen: the target still follows
+            }
 
         Slot[] slots = [.. learner.named_parameters()
             .Where(entry => entry.parameter.requires_grad)

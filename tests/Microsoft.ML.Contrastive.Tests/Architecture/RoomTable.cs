@@ -27,7 +27,11 @@ internal static class RoomTable
     /// Single types that a room carries from one that it knows to another that it knows: Training gets each batch from Data
     /// and hands it to <see cref="Learner.Loss"/>.
     /// </summary>
-    public static IReadOnlyDictionary<string, string[]> MayCarry { get; } = new Dictionary<string, string[]> { ["Training"] = ["Views/Views"] };
+    public static IReadOnlyDictionary<string, string[]> MayCarry { get; } = new Dictionary<string, string[]>
+    {
+        ["Training"] = ["Views/Views"],
+        ["Persistence"] = ["Views/ImageShape", "Views/Normalization", "Data/MissingImages"],
+    };
 
     /// <summary>"Room/Type -> Room/Type" for each dependency that the table does not allow, each once.</summary>
     public static IEnumerable<string> Violations(IEnumerable<Dependency> dependencies)

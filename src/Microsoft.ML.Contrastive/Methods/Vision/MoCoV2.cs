@@ -57,9 +57,11 @@ public sealed record MoCoV2 : ContrastiveMethod
     public override ContrastiveMethod Resolve(RunFacts facts)
     {
         ArgumentNullException.ThrowIfNull(facts);
+        RequireViews(2);
         ShapeCheck.Positive(Temperature);
         ArgumentOutOfRangeException.ThrowIfLessThan(ProjectorLayers, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(ProjectionSize, 2);
+        ArgumentOutOfRangeException.ThrowIfLessThan(HiddenSize ?? 1, 1, nameof(HiddenSize));
         if (Momentum is < 0 or > 1 or double.NaN)
             throw new ArgumentOutOfRangeException(nameof(Momentum), Momentum, "The momentum must be from 0 to 1.");
         if (QueueLength < 1)

@@ -48,9 +48,11 @@ public sealed record SimClrV1 : ContrastiveMethod
     public override ContrastiveMethod Resolve(RunFacts facts)
     {
         ArgumentNullException.ThrowIfNull(facts);
+        RequireViews(2);
         ShapeCheck.Positive(Temperature);
         ArgumentOutOfRangeException.ThrowIfLessThan(ProjectorLayers, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(ProjectionSize, 2);
+        ArgumentOutOfRangeException.ThrowIfLessThan(HiddenSize ?? 1, 1, nameof(HiddenSize));
         bool large = facts.BatchSize >= 1024;
         return this with
         {

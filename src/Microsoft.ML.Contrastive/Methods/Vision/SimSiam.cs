@@ -41,8 +41,10 @@ public sealed record SimSiam : ContrastiveMethod
     public override ContrastiveMethod Resolve(RunFacts facts)
     {
         ArgumentNullException.ThrowIfNull(facts);
+        RequireViews(2);
         ArgumentOutOfRangeException.ThrowIfLessThan(ProjectorLayers ?? 1, 1, nameof(ProjectorLayers));
         ArgumentOutOfRangeException.ThrowIfLessThan(ProjectionSize ?? 2, 2, nameof(ProjectionSize));
+        ArgumentOutOfRangeException.ThrowIfLessThan(HiddenSize ?? 1, 1, nameof(HiddenSize));
         ArgumentOutOfRangeException.ThrowIfLessThan(BottleneckSize ?? 1, 1, nameof(BottleneckSize));
         int size = ProjectionSize ?? Math.Min(2048, 4 * facts.FeatureSize);
         ImageAugmentation view = facts.SmallImages ? ImageAugmentations.SimSiam with { Blur = null } : ImageAugmentations.SimSiam;
