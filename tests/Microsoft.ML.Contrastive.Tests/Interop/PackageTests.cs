@@ -28,7 +28,7 @@ public sealed class PackageTests(PackageTests.Feed feed) : IClassFixture<Package
     [Fact]
     public void A_program_with_the_package_and_a_back_end_saves_and_another_process_loads()
     {
-        string program = feed.BuildProgram("plain", withBackEnd: true);
+        string program = feed.BuildProgram("program", withBackEnd: true);
         if (OperatingSystem.IsLinux())
             Assert.Contains(ElfVersionNeeds.Read(File.ReadAllBytes(Path.Combine(program, Shim))), need => need.IsWeak);
         feed.Run(program, "save");
@@ -39,7 +39,8 @@ public sealed class PackageTests(PackageTests.Feed feed) : IClassFixture<Package
     public void Where_the_build_did_not_treat_the_native_library_the_program_does_when_it_starts()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Only the Linux file is treated.");
-        string program = feed.BuildProgram("untreated", withBackEnd: true, "-p:DisableLibTorchSharpPatch=true");
+        // The same project as above: switching replaces the file in the output folder, whichever test comes first.
+        string program = feed.BuildProgram("program", withBackEnd: true, "-p:DisableLibTorchSharpPatch=true");
         Assert.DoesNotContain(ElfVersionNeeds.Read(File.ReadAllBytes(Path.Combine(program, Shim))), need => need.IsWeak);
         string cache = Path.Combine(feed.Folder, "cache"), copies = Path.Combine(cache, "ContrastiveML", "native");
         feed.Run(program, "save", ("XDG_CACHE_HOME", cache));
