@@ -114,8 +114,7 @@ public sealed class PackageTests(PackageTests.Feed feed) : IClassFixture<Package
                   </PropertyGroup>
                   <ItemGroup>
                     <PackageReference Include="ContrastiveML" Version="{version}" />
-                    {(withBackEnd ? $"""<PackageReference Include="{backEnd}" Version="{PinnedVersion("LibTorch")}" />""" : "")}
-                    {(OperatingSystem.IsLinux() ? $"""<PackageReference Include="SkiaSharp.NativeAssets.Linux.NoDependencies" Version="{PinnedVersion("SkiaSharp")}" />""" : "")}
+                    {(withBackEnd ? $"""<PackageReference Include="{backEnd}" Version="{LibTorchVersion}" />""" : "")}
                   </ItemGroup>
                 </Project>
                 """);
@@ -144,7 +143,7 @@ public sealed class PackageTests(PackageTests.Feed feed) : IClassFixture<Package
 
         private static (int Code, string Output) Start(string folder, (string Name, string Value)[] variables, params string[] arguments)
         {
-            var start = new ProcessStartInfo("dotnet", arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
+            var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
             // What `dotnet test` set for itself would mislead a build inside it.
             foreach (string variable in start.Environment.Keys.Where(name => name.StartsWith("MSBuild", StringComparison.OrdinalIgnoreCase)).ToArray())
                 start.Environment.Remove(variable);
@@ -175,9 +174,9 @@ public sealed class PackageTests(PackageTests.Feed feed) : IClassFixture<Package
             return folder?.FullName ?? throw new InvalidOperationException("These tests need the repository that they were built in.");
         }
 
-        /// <summary>A version that Directory.Packages.props pins; the test project hands it on.</summary>
-        private static string PinnedVersion(string name)
-            => typeof(Feed).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == $"{name}Version").Value!;
+        /// <summary>As Directory.Packages.props pins it; the test project hands it on.</summary>
+        private static string LibTorchVersion
+            => typeof(Feed).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == "LibTorchVersion").Value!;
 
         private void Write(string path, string text)
         {
