@@ -32,22 +32,20 @@ internal static class NativeTorch
         string? torch = Find(folders, NativeName("torch_cpu")), shim = Find(folders, NativeName(Shim));
         if (torch is not null && shim is not null)
         {
-            if (!OperatingSystem.IsLinux())
-                NativeLibrary.Load(shim); // throws with the loader's reason
-            LoadOnLinux(torch, shim);
+            LoadByPath(torch, shim);
         }
         else if (!foundByName)
         {
             throw new InvalidOperationException(
-                $"No native libtorch is beside this program: add the package {PackageOfThisSystem} (or TorchSharp-cpu, or one of TorchSharp's CUDA packages) to the project that runs, or inside the ContrastiveML repository choose one by the MSBuild property TorchBackend.");
+                $"No native libtorch is beside this program: add the package libtorch-cpu-{Platform} (or TorchSharp-cpu, or one of TorchSharp's CUDA packages) to the project that runs, or inside the ContrastiveML repository choose one by the MSBuild property TorchBackend.");
         }
 
         // Otherwise the files lie where only TorchSharp's own search finds them, as in notebooks.
         return true;
     }
 
-    private static string PackageOfThisSystem
-        => OperatingSystem.IsWindows() ? "libtorch-cpu-win-x64" : OperatingSystem.IsMacOS() ? "libtorch-cpu-osx-arm64" : "libtorch-cpu-linux-x64";
+    /// <summary>The systems for which there is a back end.</summary>
+    private static string Platform => OperatingSystem.IsWindows() ? "win-x64" : OperatingSystem.IsMacOS() ? "osx-arm64" : "linux-x64";
 
     private static bool TryLoadByName(string name) => NativeLibrary.TryLoad(name, typeof(torch).Assembly, null, out _);
 
@@ -63,25 +61,18 @@ internal static class NativeTorch
         string probed = AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? "";
         foreach (string folder in probed.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries))
             yield return folder;
-        yield return Path.Combine(AppContext.BaseDirectory, "runtimes", RuntimeInformation.RuntimeIdentifier, "native");
+        yield return Path.Combine(AppContext.BaseDirectory, "runtimes", Platform, "native");
         yield return AppContext.BaseDirectory;
     }
 
-    private static void LoadOnLinux(string torchPath, string shimPath)
+    private static void LoadByPath(string torchPath, string shimPath)
     {
         try
         {
-            // By full path, as the copy below lies in another folder: the loader then knows these when the shim asks for them.
-            string folder = Path.GetDirectoryName(torchPath)!;
-            foreach (string library in new[] { "libtorch_cuda.so", "libtorch.so" })
-            {
-                string path = Path.Combine(folder, library);
-                if (File.Exists(path))
-                    NativeLibrary.Load(path);
-            }
-
+            // The shim may lie in another folder, so what it asks for comes first: this library brings all others.
+            NativeLibrary.Load(Path.Combine(Path.GetDirectoryName(torchPath)!, NativeName("torch")));
             if (!NativeLibrary.TryLoad(shimPath, out nint handle))
-                handle = LoadWeakenedCopy(shimPath);
+                handle = OperatingSystem.IsLinux() ? LoadWeakenedCopy(shimPath) : NativeLibrary.Load(shimPath); // which throws the reason
             // An event and not SetDllImportResolver: an assembly has one resolver, and the program may have set it.
             AssemblyLoadContext.GetLoadContext(typeof(torch).Assembly)!.ResolvingUnmanagedDll
                 += (assembly, name) => name == Shim && assembly == typeof(torch).Assembly ? handle : 0;
