@@ -17,6 +17,7 @@ namespace Microsoft.ML.Contrastive;
 /// </remarks>
 public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrainTransformer>
 {
+    private readonly IHostEnvironment _environment; // the host keeps the GPU settings of the moment of its registration
     private readonly IHost _host;
     private readonly Options _options;
 
@@ -69,6 +70,7 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         options.Encoder?.Validate();
         foreach (ImageAugmentation augmentation in options.Method.Augmentations ?? [])
             AugmentationChecks.Check(augmentation);
+        _environment = environment;
         _host = environment.Register(nameof(ContrastivePretrainEstimator));
         _options = options;
     }
@@ -116,10 +118,10 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
     {
         ArgumentNullException.ThrowIfNull(input);
         using IChannel channel = _host.Start("Fit");
-        (Device device, string? warning) = ContextSettings.ChooseDevice(_host);
+        (Device device, string? warning) = ContextSettings.ChooseDevice(_environment);
         if (warning is not null)
             channel.Warning(warning);
-        int seed = ContextSettings.Seed(_host) ?? Random.Shared.Next();
+        int seed = ContextSettings.Seed(_environment) ?? Random.Shared.Next();
 
         var column = new ImageColumn(input.Schema, _options.Input, _options.ImageShape, _options.MissingImages);
         ImageStore store = Read(input, column, channel);
