@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Text.Json.Nodes;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
@@ -264,5 +265,6 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
 /// <summary>The library's version, as it is written into models.</summary>
 internal static class LibraryVersion
 {
-    public static string Current { get; } = typeof(LibraryVersion).Assembly.GetName().Version?.ToString() ?? "0.0.0";
+    public static string Current { get; } =
+        typeof(LibraryVersion).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "unknown";
 }

@@ -32,8 +32,7 @@ internal static class TrainingLoop
         {
             options.CancellationToken.ThrowIfCancellationRequested();
             checkAlive();
-            // The first step's rate is above 0: step k of a warm-up of W has the rate (k + 1) / W.
-            double rate = LearningRateSchedule.WarmupCosine(peak, warmup, facts.TotalSteps, warmup > 0 ? index + 1 : index);
+            double rate = LearningRateSchedule.WarmupCosine(peak, warmup, facts.TotalSteps, index);
             bool report = index == 0 || (index + 1) % options.ReportEvery == 0 || index + 1 == facts.TotalSteps;
             StepResult result;
             using (Views views = takeViews(index))
