@@ -7,7 +7,7 @@ using Microsoft.ML.Data;
 namespace Microsoft.ML.Contrastive.Tests;
 
 /// <summary>The encoder in ML.NET's zip: whole, it gives the same rows anywhere; damaged or edited, a clear error.</summary>
-public sealed class ModelZipTests(ModelZipTests.Saved saved, ITestOutputHelper output) : IClassFixture<ModelZipTests.Saved>
+public sealed class ModelZipTests(ModelZipTests.Saved saved) : IClassFixture<ModelZipTests.Saved>
 {
     private const string Manifest = "manifest.json", Weights = "weights.safetensors";
 
@@ -91,11 +91,8 @@ public sealed class ModelZipTests(ModelZipTests.Saved saved, ITestOutputHelper o
     public void A_truncated_zip_gives_an_error_at_every_length()
     {
         int length = saved.Zip.Length;
-        var types = new SortedSet<string>();
         foreach (int keep in Enumerable.Range(0, 60).Select(i => (int)((long)length * i / 60)).Concat(Enumerable.Range(1, 40).Select(i => length - i)))
-            types.Add(LoadError(saved.Zip[..keep]).GetType().Name);
-        output.WriteLine(string.Join(", ", types));
-        Assert.Subset(new HashSet<string> { nameof(FormatException), nameof(InvalidDataException) }, new HashSet<string>(types));
+            Assert.IsType<FormatException>(LoadError(saved.Zip[..keep])); // ML.NET's own, before we are asked
     }
 
     [Fact]
