@@ -45,14 +45,14 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
 
         /// <summary>
         /// Height and width of a view, and of what Transform feeds the network, in pixels. Null: the column's own size where its
-        /// type says one; otherwise the median of the pictures' shorter sides, at most 224.
+        /// type says one; otherwise the median of the pictures' shorter sides, at most 224. From the encoder's minimum to 4,096.
         /// </summary>
         public int? ImageSize { get; init; }
 
         /// <summary>What is done with null and undecodable pictures. The default value is <see cref="MissingImages.Fail"/>.</summary>
         public MissingImages MissingImages { get; init; } = MissingImages.Fail;
 
-        /// <summary>Rows that the fitted transformer featurizes together, 1 to 65,536. The default value is 64.</summary>
+        /// <summary>Rows that the fitted transformer featurizes together, 1 to 65,536, and fewer of large pictures (256 MB of pixels are the limit). The default value is 64.</summary>
         public int TransformBatchSize { get; init; } = 64;
 
         internal string Input => InputColumnName ?? OutputColumnName;
@@ -62,15 +62,20 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentException.ThrowIfNullOrEmpty(options.OutputColumnName, nameof(options.OutputColumnName));
+        if (options.InputColumnName is not null)
+            ArgumentException.ThrowIfNullOrEmpty(options.InputColumnName, nameof(options.InputColumnName));
         ArgumentNullException.ThrowIfNull(options.Method, nameof(options.Method));
         ArgumentNullException.ThrowIfNull(options.Training, nameof(options.Training));
-        ArgumentOutOfRangeException.ThrowIfLessThan(options.ImageSize ?? 1, 1, nameof(options.ImageSize));
         ArgumentOutOfRangeException.ThrowIfLessThan(options.TransformBatchSize, 1, nameof(options.TransformBatchSize));
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.TransformBatchSize, 65_536, nameof(options.TransformBatchSize));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.TransformBatchSize, EncoderManifest.MaxBatchSize, nameof(options.TransformBatchSize));
         options.Training.Validate();
+        if (!Enum.IsDefined(options.MissingImages))
+            throw new ArgumentOutOfRangeException(nameof(options.MissingImages), options.MissingImages, "Choose MissingImages.Fail or MissingImages.Skip.");
         options.Encoder?.Validate();
-        foreach (ImageAugmentation augmentation in options.Method.Augmentations ?? [])
-            AugmentationChecks.Check(augmentation);
+        options.ImageShape?.Validate();
+        options.Method.Validate(options.Training.BatchSize);
+        if (GivenSize(options) is { } size)
+            ChooseEncoder(options.Encoder, size.Height, size.Width);
         _environment = environment;
         _host = environment.Register(nameof(ContrastivePretrainEstimator));
         _options = options;
@@ -105,7 +110,7 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         if (!inputSchema.TryFindColumn(input, out SchemaShape.Column column))
             throw new ArgumentException($"The data has no column '{input}'.", nameof(inputSchema));
         bool isImage = column.Kind == SchemaShape.Column.VectorKind.Scalar && column.ItemType is ImageDataViewType && shape is null;
-        bool isVector = column.Kind == SchemaShape.Column.VectorKind.Vector && shape is not null
+        bool isVector = column.Kind == SchemaShape.Column.VectorKind.Vector && shape is not null && !column.IsKey
             && (column.ItemType == NumberDataViewType.Single || column.ItemType == NumberDataViewType.Byte);
         if (!isImage && !isVector)
             throw new ArgumentException(
@@ -125,13 +130,14 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         int seed = ContextSettings.Seed(_environment) ?? Random.Shared.Next();
 
         var column = new ImageColumn(input.Schema, _options.Input, _options.ImageShape, _options.MissingImages);
-        ImageStore store = Read(input, column, channel);
-        (int height, int width) = ViewSize(column, store);
-        ImageEncoder encoder = _options.Encoder ?? (Math.Min(height, width) < 64 ? ImageEncoder.SmallConvNet() : ImageEncoder.ResNet18());
-        if (Math.Min(height, width) < encoder.MinImageSize)
-            throw new ArgumentException($"Views of {height} x {width} pixels are too small for the encoder, which needs {encoder.MinImageSize}: set ImageSize, or choose ImageEncoder.SmallConvNet or a ResNet with Stem.Small.");
+        (int Height, int Width)? known = GivenSize(_options) ?? column.DeclaredSize;
+        if (known is { } size)
+            ChooseEncoder(_options.Encoder, size.Height, size.Width); // before the reading
+        ImageStore store = Read(input, column, largestSide: 2 * Math.Max(known?.Height ?? 224, known?.Width ?? 224), channel);
+        (int height, int width) = known ?? Square(Math.Min(224, store.MedianShorterSide()));
+        ImageEncoder encoder = ChooseEncoder(_options.Encoder, height, width);
         RunFacts facts = Facts(store, height, width, encoder);
-        ContrastiveMethod method = _options.Method.Resolve(facts);
+        ContrastiveMethod method = _options.Method.ResolveFully(facts);
         JsonObject record = Record(method, facts, seed);
         channel.Info($"Seed {seed}, device {device}, {record.ToJsonString()}");
 
@@ -201,10 +207,9 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         ModuleState.Copy(learner.Encoder, result);
     }
 
-    private ImageStore Read(IDataView input, ImageColumn column, IChannel channel)
+    private ImageStore Read(IDataView input, ImageColumn column, int largestSide, IChannel channel)
     {
         var store = new ImageStore(column.Channels);
-        int largest = 2 * (_options.ImageSize ?? 224);
         var resizer = new Resizer();
         long row = 0, skipped = 0;
         using DataViewRowCursor cursor = input.GetRowCursor([input.Schema[column.Index]]);
@@ -217,7 +222,7 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
                 _host.CheckAlive();
             }
             if (reader.Read(row))
-                store.AddShrunk(reader.Buffer.Picture, largest, resizer);
+                store.AddShrunk(reader.Buffer.Picture, largestSide, resizer);
             else
                 skipped++;
         }
@@ -228,8 +233,20 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         return store;
     }
 
-    private (int Height, int Width) ViewSize(ImageColumn column, ImageStore store)
-        => _options.ImageSize is { } size ? (size, size) : column.DeclaredSize ?? Square(Math.Min(224, store.MedianShorterSide()));
+    /// <summary>The views' size where the settings alone decide it.</summary>
+    private static (int Height, int Width)? GivenSize(Options options)
+        => options.ImageSize is { } size ? (size, size) : options.ImageShape is { } shape ? (shape.Height, shape.Width) : null;
+
+    /// <summary>The encoder that was given, or the default for the views' size, which must suit it.</summary>
+    private static ImageEncoder ChooseEncoder(ImageEncoder? given, int height, int width)
+    {
+        ImageEncoder encoder = given ?? (Math.Min(height, width) < 64 ? ImageEncoder.SmallConvNet() : ImageEncoder.ResNet18());
+        if (Math.Min(height, width) < encoder.MinImageSize)
+            throw new ArgumentException($"Views of {height} x {width} pixels are too small for the encoder, which needs {encoder.MinImageSize}: set ImageSize, or choose ImageEncoder.SmallConvNet or a ResNet with Stem.Small.", nameof(Options.ImageSize));
+        if (Math.Max(height, width) > EncoderManifest.MaxSide)
+            throw new ArgumentException($"Views of {height} x {width} pixels are too large, {EncoderManifest.MaxSide} is the limit: set ImageSize.", nameof(Options.ImageSize));
+        return encoder;
+    }
 
     private static (int Height, int Width) Square(int size) => (size, size);
 

@@ -71,7 +71,7 @@ public sealed class ContrastivePretrainTransformer : ITransformer, IDisposable
     {
         ArgumentNullException.ThrowIfNull(input);
         ObjectDisposedException.ThrowIf(_disposed, this);
-        return new BatchedDataView(_host, input, new Mapper(this, input.Schema), _encoder.Manifest.BatchSize);
+        return new BatchedDataView(_host, input, new Mapper(this, input.Schema), RowsTogether);
     }
 
     IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema)
@@ -131,6 +131,10 @@ public sealed class ContrastivePretrainTransformer : ITransformer, IDisposable
     private static VersionInfo Version() => new(
         modelSignature: "CONTRENC", verWrittenCur: 0x00010001, verReadableCur: 0x00010001, verWeCanReadBack: 0x00010001,
         loaderSignature: LoaderSignature, loaderAssemblyName: typeof(ContrastivePretrainTransformer).Assembly.GetName().Name);
+
+    /// <summary>The batch that was asked for, within 256 MB of pixels.</summary>
+    private int RowsTogether
+        => Math.Clamp((1 << 26) / (_encoder.Manifest.Height * _encoder.Manifest.Width * _encoder.Manifest.Channels), 1, _encoder.Manifest.BatchSize);
 
     private void Log(Action<IChannel> write)
     {

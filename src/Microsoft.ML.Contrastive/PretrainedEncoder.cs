@@ -13,24 +13,36 @@ internal sealed class PretrainedEncoder(EncoderManifest manifest, nn.Module<Tens
     // libtorch sends one small picture alone through a slow path of its own (which also complains on stderr where NNPACK is
     // not supported); two take the path of every other batch.
     private const int SmallPicture = 128 * 128;
+    private readonly Lock _lock = new();
     private int _owners;
+    private bool _freed;
 
     public EncoderManifest Manifest { get; } = manifest;
 
     public nn.Module<Tensor, Tensor> Module { get; } = module;
 
-    /// <summary>One more transformer uses it.</summary>
+    /// <summary>One more transformer, or computation, uses it.</summary>
+    /// <exception cref="ObjectDisposedException">The last user has gone.</exception>
     public PretrainedEncoder Share()
     {
-        Interlocked.Increment(ref _owners);
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_freed, typeof(ContrastivePretrainTransformer));
+            _owners++;
+        }
         return this;
     }
 
-    /// <summary>One transformer less uses it.</summary>
+    /// <summary>One user less.</summary>
     public void Release()
     {
-        if (Interlocked.Decrement(ref _owners) == 0)
-            Module.Dispose();
+        lock (_lock)
+        {
+            if (--_owners > 0)
+                return;
+            _freed = true;
+        }
+        Module.Dispose();
     }
 
     /// <summary>Features of <paramref name="rows"/> pictures.</summary>
@@ -38,6 +50,19 @@ internal sealed class PretrainedEncoder(EncoderManifest manifest, nn.Module<Tens
     /// <param name="rows">At least 1.</param>
     /// <param name="features">[rows, D].</param>
     public void Forward(ReadOnlySpan<float> pixels, int rows, Span<float> features)
+    {
+        Share(); // a transformer that another thread disposes meanwhile must not take the weights from under native code
+        try
+        {
+            ForwardShared(pixels, rows, features);
+        }
+        finally
+        {
+            Release();
+        }
+    }
+
+    private void ForwardShared(ReadOnlySpan<float> pixels, int rows, Span<float> features)
     {
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();

@@ -39,7 +39,7 @@ internal sealed class ImageColumn
                 (Channels, _itemType) = (3, typeof(MLImage));
                 DeclaredSize = image.Height > 0 && image.Width > 0 ? (image.Height, image.Width) : null;
                 break;
-            case VectorDataViewType vector when vector.ItemType.RawType == typeof(float) || vector.ItemType.RawType == typeof(byte):
+            case VectorDataViewType vector when vector.ItemType == NumberDataViewType.Single || vector.ItemType == NumberDataViewType.Byte:
                 CheckVector(vector, name, shape);
                 (Channels, _itemType) = (shape!.Channels, vector.ItemType.RawType);
                 DeclaredSize = (shape.Height, shape.Width);
@@ -72,12 +72,11 @@ internal sealed class ImageColumn
     {
         if (shape is null)
             throw new ArgumentException($"Column '{name}' is a vector: say how it holds pictures with imageShape: new ImageShape(height, width, channels).", nameof(shape));
-        if (shape.Height < 1 || shape.Width < 1 || shape.Channels is not (1 or 3))
-            throw new ArgumentException($"The imageShape {shape.Height} x {shape.Width} x {shape.Channels} for column '{name}' needs sizes of at least 1 and 1 or 3 channels.", nameof(shape));
+        shape.Validate();
         if (!vector.IsKnownSize)
-            throw new ArgumentException($"Column '{name}' is a vector of unknown size; pictures need a known size of {shape.Height * shape.Width * shape.Channels}.", nameof(name));
-        if (vector.Size != (long)shape.Height * shape.Width * shape.Channels)
-            throw new ArgumentException($"Column '{name}' has {vector.Size} numbers, but the imageShape is {shape.Height} x {shape.Width} x {shape.Channels} = {(long)shape.Height * shape.Width * shape.Channels}.", nameof(shape));
+            throw new ArgumentException($"Column '{name}' is a vector of unknown size; pictures need a known size of {shape.Size}.", nameof(name));
+        if (vector.Size != shape.Size)
+            throw new ArgumentException($"Column '{name}' has {vector.Size} numbers, but the imageShape is {shape.Height} x {shape.Width} x {shape.Channels} = {shape.Size}.", nameof(shape));
         if (shape.Scale == PixelScale.Unit && vector.ItemType.RawType == typeof(byte))
             throw new ArgumentException($"Column '{name}' holds bytes: PixelScale.Unit is for Single.", nameof(shape));
     }

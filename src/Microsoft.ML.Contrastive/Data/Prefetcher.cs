@@ -14,7 +14,8 @@ internal sealed class Prefetcher<T> : IDisposable
     private readonly SemaphoreSlim _room;
     private readonly ConcurrentDictionary<long, TaskCompletionSource<T>> _slots = new();
     private readonly Thread[] _threads;
-    private long _nextStep;
+    private long _nextStep, _nextTake;
+    private bool _disposed;
 
     /// <param name="firstStep">The step that is taken first.</param>
     /// <param name="endStep">One past the last step.</param>
@@ -22,7 +23,7 @@ internal sealed class Prefetcher<T> : IDisposable
     /// <param name="createMaker">Called once per thread: what makes the item of a step there. Makers share nothing that changes.</param>
     public Prefetcher(long firstStep, long endStep, int threads, Func<Func<long, T>> createMaker)
     {
-        _nextStep = firstStep - 1;
+        (_nextStep, _nextTake) = (firstStep - 1, firstStep);
         _end = endStep;
         _room = new SemaphoreSlim(threads + 2);
         Func<long, T>[] makers = [.. Enumerable.Range(0, threads).Select(_ => createMaker())];
@@ -31,18 +32,30 @@ internal sealed class Prefetcher<T> : IDisposable
             thread.Start();
     }
 
-    /// <summary>The item of a step: each step once, in order.</summary>
+    /// <summary>The item of a step: each step once, in order; any other would be waited for in vain.</summary>
     public T Take(long step)
     {
-        T item = Slot(step).Task.GetAwaiter().GetResult();
-        _slots.TryRemove(step, out _);
-        _room.Release();
-        return item;
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (step != _nextTake || step >= _end)
+            throw new ArgumentOutOfRangeException(nameof(step), step, $"Step {_nextTake} comes next, of {_end}.");
+        _nextTake++;
+        try
+        {
+            return Slot(step).Task.GetAwaiter().GetResult();
+        }
+        finally
+        {
+            _slots.TryRemove(step, out _);
+            _room.Release();
+        }
     }
 
     /// <summary>Stops the threads and disposes what nobody took.</summary>
     public void Dispose()
     {
+        if (_disposed)
+            return;
+        _disposed = true;
         _stop.Cancel();
         foreach (Thread thread in _threads)
             thread.Join();
@@ -79,7 +92,6 @@ internal sealed class Prefetcher<T> : IDisposable
 #pragma warning restore CA1031
             {
                 Slot(step).SetException(error);
-                return;
             }
         }
     }

@@ -8,10 +8,12 @@ internal static class VectorPictures
     public static ReadPicture Reader(ValueGetter<VBuffer<byte>> get, ImageShape shape)
     {
         VBuffer<byte> value = default;
-        var dense = new byte[shape.Height * shape.Width * shape.Channels];
+        var dense = new byte[shape.Size];
         return picture =>
         {
             get(ref value);
+            if (IsMissing(value.Length, dense.Length))
+                return false;
             value.CopyTo(dense);
             Arrange(dense, picture, shape);
             return true;
@@ -21,12 +23,14 @@ internal static class VectorPictures
     public static ReadPicture Reader(ValueGetter<VBuffer<float>> get, ImageShape shape)
     {
         VBuffer<float> value = default;
-        var dense = new float[shape.Height * shape.Width * shape.Channels];
+        var dense = new float[shape.Size];
         var bytes = new byte[dense.Length];
         float scale = shape.Scale == PixelScale.Unit ? 255 : 1;
         return picture =>
         {
             get(ref value);
+            if (IsMissing(value.Length, dense.Length))
+                return false;
             value.CopyTo(dense);
             for (int i = 0; i < dense.Length; i++)
             {
@@ -39,6 +43,10 @@ internal static class VectorPictures
             return true;
         };
     }
+
+    /// <summary>ML.NET does not check that a row's array has the size that the column declares; null comes as an empty one.</summary>
+    private static bool IsMissing(int length, int size)
+        => length == 0 || (length == size ? false : throw new FormatException($"the vector has {length} numbers; the column declares {size}."));
 
     private static void Arrange(ReadOnlySpan<byte> source, PictureBuffer picture, ImageShape shape)
     {

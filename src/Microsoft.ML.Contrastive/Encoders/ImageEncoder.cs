@@ -36,7 +36,7 @@ public abstract record ImageEncoder
     public abstract int MinImageSize { get; }
 
     /// <summary>Four 3x3 convolutions; see <see cref="Contrastive.SmallConvNet"/>.</summary>
-    /// <param name="width">Channels of the first convolution, at least 1. The default value is 32, which gives 256 features.</param>
+    /// <param name="width">Channels of the first convolution, 1 to 256. The default value is 32, which gives 256 features.</param>
     public static SmallConvNet SmallConvNet(int width = 32) => new() { Width = width };
 
     /// <summary>ResNet-18: 512 features, 11.2 million weights (He et al. 2016).</summary>

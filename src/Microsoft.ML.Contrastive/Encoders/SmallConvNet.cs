@@ -10,7 +10,7 @@ namespace Microsoft.ML.Contrastive;
 /// </summary>
 public sealed record SmallConvNet : ImageEncoder
 {
-    /// <summary>Channels of the first convolution, at least 1. The default value is 32.</summary>
+    /// <summary>Channels of the first convolution, 1 to 256. The default value is 32.</summary>
     public int Width { get; init; } = 32;
 
     /// <inheritdoc/>
@@ -19,7 +19,12 @@ public sealed record SmallConvNet : ImageEncoder
     /// <inheritdoc/>
     public override int MinImageSize => 8;
 
-    internal override void Validate() => ArgumentOutOfRangeException.ThrowIfLessThan(Width, 1);
+    /// <remarks>Bounded so that an edited model file cannot ask for more memory than any of these networks would: 256 is 25 million weights.</remarks>
+    internal override void Validate()
+    {
+        if (Width is < 1 or > 256)
+            throw new ArgumentOutOfRangeException(nameof(Width), Width, "The width of a SmallConvNet must be from 1 to 256.");
+    }
 
     internal override nn.Module<Tensor, Tensor> Build(int channels, Generator generator)
     {

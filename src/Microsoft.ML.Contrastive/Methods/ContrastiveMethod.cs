@@ -46,6 +46,37 @@ public abstract record ContrastiveMethod
     /// <summary>Largest norm of the whole gradient, above 0; longer ones are shortened to it. Null, the default, for no limit.</summary>
     public double? MaxGradientNorm { get; init; }
 
+    /// <summary>
+    /// Throws where a setting is out of its range, as far as that is known without data: called when the estimator is made, and
+    /// on what <see cref="Resolve"/> gave. The base checks its own settings; an override calls it and adds its own.
+    /// </summary>
+    /// <param name="batchSize">N, examples a step.</param>
+    /// <exception cref="ArgumentException">A setting is out of its range; the message names it.</exception>
+    public virtual void Validate(int batchSize)
+    {
+        if (Augmentations is { Count: 0 })
+            throw new ArgumentException($"Augmentations of {GetType().Name} is empty: give one recipe per view, or null for the method's own.", nameof(Augmentations));
+        foreach (ImageAugmentation augmentation in Augmentations ?? [])
+            AugmentationChecks.Check(augmentation ?? throw new ArgumentException($"Augmentations of {GetType().Name} holds null: give one recipe per view.", nameof(Augmentations)));
+        Optimizer?.Validate();
+        LearningRate?.Validate();
+        if (MaxGradientNorm is { } limit && !(limit > 0 && double.IsFinite(limit)))
+            throw new ArgumentOutOfRangeException(nameof(MaxGradientNorm), limit, "The largest norm of the gradient must be above 0 and finite; null sets no limit.");
+    }
+
+    /// <summary><see cref="Resolve"/>, and what comes of it is checked: a user's own method may have left something out.</summary>
+    internal ContrastiveMethod ResolveFully(RunFacts facts)
+    {
+        ContrastiveMethod method = Resolve(facts);
+        string? missing = method.Augmentations is null ? nameof(Augmentations)
+            : method.Optimizer is null ? nameof(Optimizer)
+            : method.LearningRate is null ? nameof(LearningRate) : null;
+        if (missing is not null)
+            throw new ArgumentException($"{GetType().Name}.Resolve left {missing} null: fill it there, or set it on the method.", missing);
+        method.Validate(facts.BatchSize);
+        return method;
+    }
+
     /// <summary>This recipe with every null filled, by documented rules alone. The base fills nothing: override it.</summary>
     /// <exception cref="ArgumentException">A setting is out of its range or does not fit the run.</exception>
     public abstract ContrastiveMethod Resolve(RunFacts facts);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text.Json.Serialization;
 
 namespace Microsoft.ML.Contrastive;
@@ -18,6 +19,26 @@ public abstract record OptimizerSettings
 
     /// <summary>Whether biases and the scales and shifts of norms decay too.</summary>
     public bool DecayBiasesAndNorms { get; init; }
+
+    /// <summary>Throws when a setting is out of its range.</summary>
+    internal virtual void Validate()
+    {
+        if (!(WeightDecay >= 0 && double.IsFinite(WeightDecay)))
+            throw new ArgumentOutOfRangeException(nameof(WeightDecay), WeightDecay, "WeightDecay must be at least 0 and finite.");
+    }
+
+    /// <summary>A share that must stay below 1, as a momentum.</summary>
+    private protected static void CheckShare(double value, [CallerArgumentExpression(nameof(value))] string name = "")
+    {
+        if (!(value >= 0 && value < 1))
+            throw new ArgumentOutOfRangeException(name, value, $"{name} must be at least 0 and below 1.");
+    }
+
+    private protected static void CheckPositive(double value, [CallerArgumentExpression(nameof(value))] string name = "")
+    {
+        if (!(value > 0 && double.IsFinite(value)))
+            throw new ArgumentOutOfRangeException(name, value, $"{name} must be above 0 and finite.");
+    }
 }
 
 /// <summary>
@@ -31,6 +52,12 @@ public sealed record Sgd : OptimizerSettings
 
     /// <summary>m, 0 to below 1. The default value is 0.9.</summary>
     public double Momentum { get; init; } = 0.9;
+
+    internal override void Validate()
+    {
+        base.Validate();
+        CheckShare(Momentum);
+    }
 }
 
 /// <summary>
@@ -45,6 +72,13 @@ public sealed record Lars : OptimizerSettings
 
     /// <summary>The trust coefficient, above 0. The default value is 0.001.</summary>
     public double TrustCoefficient { get; init; } = 0.001;
+
+    internal override void Validate()
+    {
+        base.Validate();
+        CheckShare(Momentum);
+        CheckPositive(TrustCoefficient);
+    }
 }
 
 /// <summary>Adam with decoupled weight decay (Loshchilov and Hutter 2019). Biases and norms do not decay.</summary>
@@ -58,6 +92,14 @@ public sealed record AdamW : OptimizerSettings
 
     /// <summary>Added to the root, above 0. The default value is 1e-8.</summary>
     public double Epsilon { get; init; } = 1e-8;
+
+    internal override void Validate()
+    {
+        base.Validate();
+        CheckShare(Beta1);
+        CheckShare(Beta2);
+        CheckPositive(Epsilon);
+    }
 }
 
 /// <summary>How the learning rate grows with the batch.</summary>
@@ -86,4 +128,15 @@ public sealed record LearningRate(double Base, double WarmupEpochs = 0, RateScal
         RateScaling.SquareRoot => Base * Math.Sqrt(batchSize),
         _ => Base,
     };
+
+    /// <summary>Throws when a setting is out of its range.</summary>
+    internal void Validate()
+    {
+        if (!(Base > 0 && double.IsFinite(Base)))
+            throw new ArgumentOutOfRangeException(nameof(Base), Base, "The learning rate (LearningRate.Base) must be above 0 and finite.");
+        if (!(WarmupEpochs >= 0 && double.IsFinite(WarmupEpochs)))
+            throw new ArgumentOutOfRangeException(nameof(WarmupEpochs), WarmupEpochs, "LearningRate.WarmupEpochs must be at least 0 and finite.");
+        if (!Enum.IsDefined(Scaling))
+            throw new ArgumentOutOfRangeException(nameof(Scaling), Scaling, "LearningRate.Scaling must be Linear, SquareRoot or None.");
+    }
 }

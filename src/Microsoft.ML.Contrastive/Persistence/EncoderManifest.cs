@@ -13,6 +13,9 @@ internal sealed record EncoderManifest
     /// <summary>The newest form that this library knows; a file with a higher number is refused.</summary>
     public const int CurrentFormat = 1;
 
+    /// <summary>Bounds of what can be fitted and loaded.</summary>
+    public const int MaxSide = 4096, MaxBatchSize = 65_536;
+
     public required int Format { get; init; }
 
     /// <summary>Version of the library that wrote it.</summary>
@@ -54,10 +57,24 @@ internal sealed record EncoderManifest
         NumberHandling = JsonNumberHandling.Strict,
     };
 
+    // What comes from outside may leave nothing out.
+    private static readonly JsonSerializerOptions StrictJson = new(Json) { RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
+
     public string ToJson() => JsonSerializer.Serialize(this, Json);
 
     /// <summary>Settings of any record as JSON, by its own type.</summary>
-    public static JsonNode? Describe(object settings) => JsonSerializer.SerializeToNode(settings, settings.GetType(), Json);
+    /// <exception cref="ArgumentException">A setting can't be written as JSON.</exception>
+    public static JsonNode? Describe(object settings)
+    {
+        try
+        {
+            return JsonSerializer.SerializeToNode(settings, settings.GetType(), Json);
+        }
+        catch (Exception error) when (error is JsonException or ArgumentException or NotSupportedException)
+        {
+            throw new ArgumentException($"A setting of {settings.GetType().Name} can't be kept in the model's manifest.json: {error.Message} Mark it with [JsonIgnore].", nameof(settings), error);
+        }
+    }
 
     /// <exception cref="InvalidDataException">Not a manifest, one of a newer library, or one with settings out of range.</exception>
     public static EncoderManifest Parse(string json)
@@ -67,7 +84,7 @@ internal sealed record EncoderManifest
             int? format = (int?)JsonNode.Parse(json, documentOptions: new JsonDocumentOptions { MaxDepth = 32 })?["format"];
             if (format > CurrentFormat)
                 throw new InvalidDataException($"This model was written in format {format} by a newer version of ContrastiveML; this version reads up to {CurrentFormat}. Update the package ContrastiveML.");
-            EncoderManifest manifest = JsonSerializer.Deserialize<EncoderManifest>(json, Json) ?? throw new JsonException("it is empty");
+            EncoderManifest manifest = JsonSerializer.Deserialize<EncoderManifest>(json, StrictJson) ?? throw new JsonException("it is empty");
             manifest.Check();
             return manifest;
         }
@@ -80,14 +97,16 @@ internal sealed record EncoderManifest
     private void Check()
     {
         Encoder.Validate();
+        ImageShape?.Validate();
         Require(Format >= 1, nameof(Format));
-        Require(Height is >= 1 and <= 1 << 14, nameof(Height));
-        Require(Width is >= 1 and <= 1 << 14, nameof(Width));
-        Require(Channels is 1 or 3, nameof(Channels));
+        Require(Height is >= 1 and <= MaxSide, nameof(Height));
+        Require(Width is >= 1 and <= MaxSide, nameof(Width));
+        Require(Channels == (ImageShape?.Channels ?? 3), nameof(Channels));
         Require(Math.Min(Height, Width) >= Encoder.MinImageSize, nameof(Encoder));
-        Require(BatchSize is >= 1 and <= 1 << 20, nameof(BatchSize));
+        Require(BatchSize is >= 1 and <= MaxBatchSize, nameof(BatchSize));
         Require(!string.IsNullOrEmpty(OutputColumn) && !string.IsNullOrEmpty(InputColumn), nameof(InputColumn));
-        Require(Normalization.Mean.Length == Channels && Normalization.Deviation.Length == Channels && Normalization.Deviation.All(value => value > 0), nameof(Normalization));
+        Require(Normalization.Mean.Length == Channels && Normalization.Deviation.Length == Channels, nameof(Normalization));
+        Require(Normalization.Mean.All(float.IsFinite) && Normalization.Deviation.All(value => value > 0 && float.IsFinite(value)), nameof(Normalization));
 
         static void Require(bool condition, string field)
         {

@@ -22,7 +22,8 @@ internal static class TrainingLoop
     {
         using var runner = new StepRunner(learner, method.Optimizer!, method.MaxGradientNorm);
         double peak = method.LearningRate!.Peak(options.BatchSize);
-        double warmup = Math.Min(method.LearningRate.WarmupEpochs * facts.StepsPerEpoch, 0.1 * facts.TotalSteps);
+        // Whole steps: a run too short for one would spend its only step at the rate 0 where the cosine ends.
+        double warmup = Math.Floor(Math.Min(method.LearningRate.WarmupEpochs * facts.StepsPerEpoch, 0.1 * facts.TotalSteps));
         double? flat = learner.FlatLoss(options.BatchSize);
         var watch = new CollapseWatch(flat, facts.TotalSteps, warn);
         var clock = Stopwatch.StartNew();

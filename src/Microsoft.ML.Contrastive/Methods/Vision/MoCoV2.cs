@@ -53,10 +53,9 @@ public sealed record MoCoV2 : ContrastiveMethod
     public bool ShuffleKeys { get; init; } = true;
 
     /// <inheritdoc/>
-    /// <remarks>Optimizer: SGD (decay 5e-4 under 64 pixels, otherwise 1e-4). Rate: 0.06 under 64 pixels, otherwise 0.03, scaled linearly, no warm-up.</remarks>
-    public override ContrastiveMethod Resolve(RunFacts facts)
+    public override void Validate(int batchSize)
     {
-        ArgumentNullException.ThrowIfNull(facts);
+        base.Validate(batchSize);
         RequireViews(2);
         ShapeCheck.Positive(Temperature);
         ArgumentOutOfRangeException.ThrowIfLessThan(ProjectorLayers, 1);
@@ -66,16 +65,23 @@ public sealed record MoCoV2 : ContrastiveMethod
             throw new ArgumentOutOfRangeException(nameof(Momentum), Momentum, "The momentum must be from 0 to 1.");
         if (QueueLength < 1)
             throw new ArgumentOutOfRangeException(nameof(QueueLength), QueueLength, "The queue needs at least one key.");
-        if (NormGroups < 1 || facts.BatchSize % (NormGroups ?? 1) != 0 || facts.BatchSize == NormGroups)
-            throw new ArgumentOutOfRangeException(nameof(NormGroups), NormGroups, $"The batch of {facts.BatchSize} must be a multiple of the groups, with at least two rows each.");
+        if (NormGroups < 1 || batchSize % (NormGroups ?? 1) != 0 || batchSize == NormGroups)
+            throw new ArgumentOutOfRangeException(nameof(NormGroups), NormGroups, $"The batch of {batchSize} must be a multiple of the groups, with at least two rows each.");
+    }
 
+    /// <inheritdoc/>
+    /// <remarks>Optimizer: SGD (decay 5e-4 under 64 pixels, otherwise 1e-4). Rate: 0.06 under 64 pixels, otherwise 0.03, scaled linearly, no warm-up.</remarks>
+    public override ContrastiveMethod Resolve(RunFacts facts)
+    {
+        ArgumentNullException.ThrowIfNull(facts);
+        Validate(facts.BatchSize);
         ImageAugmentation view = facts.SmallImages ? ImageAugmentations.MoCoV2 with { Blur = null } : ImageAugmentations.MoCoV2;
         return this with
         {
             Augmentations = Augmentations ?? [view, view],
             Optimizer = Optimizer ?? new Sgd { WeightDecay = facts.SmallImages ? 5e-4 : 1e-4 },
             LearningRate = LearningRate ?? new(facts.SmallImages ? 0.06 : 0.03),
-            QueueLength = QueueLength ?? (int)Math.Clamp(PowerOfTwoWithin(facts.Rows / 8), facts.BatchSize, 65_536),
+            QueueLength = QueueLength ?? (int)Math.Max(facts.BatchSize, Math.Min(PowerOfTwoWithin(facts.Rows / 8), 65_536)),
             Momentum = Momentum ?? (facts.TotalSteps >= 50_000 ? 0.999 : 0.99),
             HiddenSize = HiddenSize ?? facts.FeatureSize,
             NormGroups = NormGroups ?? new[] { 8, 4, 2 }.FirstOrDefault(groups => facts.BatchSize % groups == 0 && facts.BatchSize / groups >= 16, 1),

@@ -41,6 +41,17 @@ public sealed record SimClrV1 : ContrastiveMethod
     public bool JointForward { get; init; } = true;
 
     /// <inheritdoc/>
+    public override void Validate(int batchSize)
+    {
+        base.Validate(batchSize);
+        RequireViews(2);
+        ShapeCheck.Positive(Temperature);
+        ArgumentOutOfRangeException.ThrowIfLessThan(ProjectorLayers, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(ProjectionSize, 2);
+        ArgumentOutOfRangeException.ThrowIfLessThan(HiddenSize ?? 1, 1, nameof(HiddenSize));
+    }
+
+    /// <inheritdoc/>
     /// <remarks>
     /// Optimizer: LARS (decay 1e-6) from batches of 1,024 up, otherwise SGD (decay 5e-4). Rate: 0.3 for LARS, 0.12 for SGD,
     /// scaled linearly, one epoch of warm-up.
@@ -48,11 +59,7 @@ public sealed record SimClrV1 : ContrastiveMethod
     public override ContrastiveMethod Resolve(RunFacts facts)
     {
         ArgumentNullException.ThrowIfNull(facts);
-        RequireViews(2);
-        ShapeCheck.Positive(Temperature);
-        ArgumentOutOfRangeException.ThrowIfLessThan(ProjectorLayers, 1);
-        ArgumentOutOfRangeException.ThrowIfLessThan(ProjectionSize, 2);
-        ArgumentOutOfRangeException.ThrowIfLessThan(HiddenSize ?? 1, 1, nameof(HiddenSize));
+        Validate(facts.BatchSize);
         bool large = facts.BatchSize >= 1024;
         return this with
         {

@@ -37,15 +37,22 @@ public sealed record SimSiam : ContrastiveMethod
     public bool ConstantPredictorRate { get; init; } = true;
 
     /// <inheritdoc/>
-    /// <remarks>Optimizer: SGD (decay 5e-4 under 64 pixels, otherwise 1e-4). Rate: 0.06 under 64 pixels, otherwise 0.05, scaled linearly, no warm-up.</remarks>
-    public override ContrastiveMethod Resolve(RunFacts facts)
+    public override void Validate(int batchSize)
     {
-        ArgumentNullException.ThrowIfNull(facts);
+        base.Validate(batchSize);
         RequireViews(2);
         ArgumentOutOfRangeException.ThrowIfLessThan(ProjectorLayers ?? 1, 1, nameof(ProjectorLayers));
         ArgumentOutOfRangeException.ThrowIfLessThan(ProjectionSize ?? 2, 2, nameof(ProjectionSize));
         ArgumentOutOfRangeException.ThrowIfLessThan(HiddenSize ?? 1, 1, nameof(HiddenSize));
         ArgumentOutOfRangeException.ThrowIfLessThan(BottleneckSize ?? 1, 1, nameof(BottleneckSize));
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>Optimizer: SGD (decay 5e-4 under 64 pixels, otherwise 1e-4). Rate: 0.06 under 64 pixels, otherwise 0.05, scaled linearly, no warm-up.</remarks>
+    public override ContrastiveMethod Resolve(RunFacts facts)
+    {
+        ArgumentNullException.ThrowIfNull(facts);
+        Validate(facts.BatchSize);
         int size = ProjectionSize ?? Math.Min(2048, 4 * facts.FeatureSize);
         ImageAugmentation view = facts.SmallImages ? ImageAugmentations.SimSiam with { Blur = null } : ImageAugmentations.SimSiam;
         return this with

@@ -33,4 +33,22 @@ public sealed record ImageShape(int Height, int Width, int Channels)
 
     /// <summary>The range of the numbers; values outside are refused. The default value is <see cref="PixelScale.Bytes"/>.</summary>
     public PixelScale Scale { get; init; } = PixelScale.Bytes;
+
+    /// <summary>Numbers of one picture.</summary>
+    internal long Size => (long)Height * Width * Channels;
+
+    /// <summary>Throws when a setting is out of its range.</summary>
+    internal void Validate()
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(Height, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(Width, 1);
+        if (Channels is not (1 or 3))
+            throw new ArgumentOutOfRangeException(nameof(Channels), Channels, "An ImageShape has 1 channel (gray) or 3 (red, green, blue).");
+        if ((long)Height * Width > Array.MaxLength / Channels)
+            throw new ArgumentOutOfRangeException(nameof(Height), Height, $"An ImageShape of {Height} x {Width} x {Channels} is more than a vector can hold.");
+        if (!Enum.IsDefined(Layout))
+            throw new ArgumentOutOfRangeException(nameof(Layout), Layout, "Choose PixelLayout.Planar or PixelLayout.Interleaved.");
+        if (!Enum.IsDefined(Scale))
+            throw new ArgumentOutOfRangeException(nameof(Scale), Scale, "Choose PixelScale.Bytes or PixelScale.Unit.");
+    }
 }
