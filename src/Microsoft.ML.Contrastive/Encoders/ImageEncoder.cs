@@ -37,7 +37,8 @@ public abstract record ImageEncoder
 
     /// <summary>Four 3x3 convolutions; see <see cref="Contrastive.SmallConvNet"/>.</summary>
     /// <param name="width">Channels of the first convolution, 1 to 256. The default value is 32, which gives 256 features.</param>
-    public static SmallConvNet SmallConvNet(int width = 32) => new() { Width = width };
+    /// <param name="grid">Areas a side that the last map is averaged over, 1 to 4; features grow by its square. The default value is 1.</param>
+    public static SmallConvNet SmallConvNet(int width = 32, int grid = 1) => new() { Width = width, Grid = grid };
 
     /// <summary>ResNet-18: 512 features, 11.2 million weights (He et al. 2016).</summary>
     public static ResNet ResNet18(Stem stem = Stem.ImageNet) => new() { Depth = 18, Stem = stem };

@@ -5,7 +5,7 @@ namespace Microsoft.ML.Contrastive;
 
 /// <summary>
 /// A small encoder for pictures of 28 to 64 pixels: four 3x3 convolutions of 1, 2, 4 and 8 times <see cref="Width"/>
-/// channels with strides 2, 2, 2 and 1, each with batch norm and ReLU, then the mean over positions. The early stride is
+/// channels with strides 2, 2, 2 and 1, each with batch norm and ReLU, then means over positions. The early stride is
 /// what makes it quick on a CPU: work at full resolution costs more than the rest together.
 /// </summary>
 public sealed record SmallConvNet : ImageEncoder
@@ -13,8 +13,14 @@ public sealed record SmallConvNet : ImageEncoder
     /// <summary>Channels of the first convolution, 1 to 256. The default value is 32.</summary>
     public int Width { get; init; } = 32;
 
+    /// <summary>
+    /// The last map is averaged over Grid x Grid equal areas, and all are kept, 1 to 4. The default value is 1, the mean over
+    /// all positions; 2 keeps what is where, which helps when the pictures are centred and the labels few.
+    /// </summary>
+    public int Grid { get; init; } = 1;
+
     /// <inheritdoc/>
-    public override int FeatureSize => 8 * Width;
+    public override int FeatureSize => 8 * Width * Grid * Grid;
 
     /// <inheritdoc/>
     public override int MinImageSize => 8;
@@ -24,6 +30,8 @@ public sealed record SmallConvNet : ImageEncoder
     {
         if (Width is < 1 or > 256)
             throw new ArgumentOutOfRangeException(nameof(Width), Width, "The width of a SmallConvNet must be from 1 to 256.");
+        if (Grid is < 1 or > 4)
+            throw new ArgumentOutOfRangeException(nameof(Grid), Grid, "The grid of a SmallConvNet must be from 1 to 4.");
     }
 
     internal override nn.Module<Tensor, Tensor> Build(int channels, Generator generator)
@@ -37,15 +45,21 @@ public sealed record SmallConvNet : ImageEncoder
             layers.Add(new Relu());
             inputs = factor * Width;
         }
-        layers.Add(new MeanOverPositions());
+        layers.Add(new MeanOverAreas(Grid));
         return nn.Sequential(layers);
     }
 }
 
-/// <summary>[N, C, H, W] to [N, C].</summary>
-internal sealed class MeanOverPositions() : nn.Module<Tensor, Tensor>(nameof(MeanOverPositions))
+/// <summary>[N, C, H, W] to [N, C * grid * grid].</summary>
+internal sealed class MeanOverAreas(int grid) : nn.Module<Tensor, Tensor>(nameof(MeanOverAreas))
 {
     private static readonly long[] Positions = [2, 3];
 
-    public override Tensor forward(Tensor input) => input.mean(Positions);
+    public override Tensor forward(Tensor input)
+    {
+        if (grid == 1)
+            return input.mean(Positions);
+        using Tensor areas = nn.functional.adaptive_avg_pool2d(input, [grid, grid]);
+        return areas.flatten(1);
+    }
 }
