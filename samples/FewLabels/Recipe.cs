@@ -1,0 +1,50 @@
+namespace FewLabels;
+
+/// <summary>All numbers that were chosen, in one place; docs/few-labels.md tells what was tried.</summary>
+internal sealed record Recipe
+{
+    /// <summary>Everything in small, to see that it runs; its figures mean nothing.</summary>
+    public static Recipe Quick { get; } = new()
+    {
+        UnlabelledImages = 2_000,
+        LabelCounts = [50, 100],
+        Draws = 2,
+        ValidationImages = 200,
+        TestImages = 500,
+        L2 = [1e-4f, 1e-3f],
+        Ranks = [20],
+        LabelsAloneEpochs = [2],
+        LabelsAloneRate = 0.003,
+        LabelsAloneTrialDraws = 1,
+    };
+
+    public required int UnlabelledImages { get; init; }
+
+    public required int[] LabelCounts { get; init; }
+
+    public required int Draws { get; init; }
+
+    public required int ValidationImages { get; init; }
+
+    public required int TestImages { get; init; }
+
+    /// <summary>Regularisations of the classifier; for each input and number of labels the best one is taken.</summary>
+    public required float[] L2 { get; init; }
+
+    /// <summary>Numbers of principal components, likewise.</summary>
+    public required int[] Ranks { get; init; }
+
+    /// <summary>Passes over the labelled images when the encoder learns from the labels alone, likewise.</summary>
+    public required int[] LabelsAloneEpochs { get; init; }
+
+    public required double LabelsAloneRate { get; init; }
+
+    /// <summary>How many of the draws decide the number of those passes.</summary>
+    public required int LabelsAloneTrialDraws { get; init; }
+
+    public int Seed { get; init; } = 1;
+
+    public string Description =>
+        $"{UnlabelledImages:N0} unlabelled images; {Draws} draws of {string.Join(" and ", LabelCounts.Select(n => $"{n:N0}"))} labelled ones, " +
+        $"random with as many of each class, the same for every input; {ValidationImages:N0} other labelled images for validation, {TestImages:N0} for the test.";
+}
