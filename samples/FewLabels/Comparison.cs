@@ -57,14 +57,14 @@ internal sealed class Comparison(MLContext ml, Recipe recipe, ImageSet training,
     public Finalist LabelsAlone(Func<int, Network> encoder, int labels, Action<double, string> progress)
     {
         int[][] all = draws.OfSize(labels), trial = [.. all.Take(recipe.LabelsAloneTrialDraws)];
-        int done = 0, total = (trial.Length * recipe.LabelsAloneEpochs.Sum()) + (all.Length * recipe.LabelsAloneEpochs.Max());
-        Network[] Fit(int[][] some, int epochs) =>
-            FewLabels.LabelsAlone.Fit(encoder, training, some, epochs, recipe.LabelsAloneRate, () => progress((double)Interlocked.Add(ref done, epochs) / total, ""));
+        int done = 0, total = (trial.Length * recipe.LabelsAloneSteps.Sum()) + (all.Length * recipe.LabelsAloneSteps.Max());
+        Network[] Fit(int[][] some, int steps) =>
+            FewLabels.LabelsAlone.Fit(encoder, training, some, steps, recipe.LabelsAloneRate, () => progress((double)Interlocked.Add(ref done, steps) / total, ""));
         double Validation(Network[] nets) => FewLabels.LabelsAlone.Accuracies(nets, training, draws.Validation).Average();
 
-        int best = recipe.LabelsAloneEpochs.MaxBy(epochs => Validation(Fit(trial, epochs)));
+        int best = recipe.LabelsAloneSteps.MaxBy(steps => Validation(Fit(trial, steps)));
         var nets = Fit(all, best);
-        return new("labels alone", labels, $"{best} epochs", Validation(nets), (test, images) => FewLabels.LabelsAlone.Accuracies(nets, test, images));
+        return new("labels alone", labels, $"{best} steps", Validation(nets), (test, images) => FewLabels.LabelsAlone.Accuracies(nets, test, images));
     }
 
     private Features TestFeatures(ITransformer encoder, ImageSet test, int[] images) =>

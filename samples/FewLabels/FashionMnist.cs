@@ -42,7 +42,7 @@ internal sealed class FashionMnist
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
     ];
 
-    private static readonly string WaysToGetIt = $"""
+    private static string WaysToGetIt => $"""
         Ways to get Fashion-MNIST:
           1. name a folder that holds the four files, packed (.gz) or not: --data FOLDER, or the variable FASHION_MNIST
           2. put them into the cache: {CacheFolder}

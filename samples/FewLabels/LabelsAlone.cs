@@ -14,7 +14,7 @@ internal static class LabelsAlone
     private const int BatchSize = 50;
 
     /// <summary>One network for each draw, two draws at a time, each on one thread so that chance has no part in it.</summary>
-    public static Module<Tensor, Tensor>[] Fit(Func<int, Module<Tensor, Tensor>> encoder, ImageSet set, int[][] draws, int epochs, double learningRate, Action drawDone)
+    public static Module<Tensor, Tensor>[] Fit(Func<int, Module<Tensor, Tensor>> encoder, ImageSet set, int[][] draws, int steps, double learningRate, Action drawDone)
     {
         // Built one after the other: the linear layer's first weights come from TorchSharp's global generator.
         var nets = draws.Select((_, d) => Build(encoder(d), seed: d)).ToArray();
@@ -24,7 +24,7 @@ internal static class LabelsAlone
             Parallel.For(0, draws.Length, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, d =>
             {
                 set_num_threads(1);
-                Train(nets[d], set, draws[d], epochs, learningRate, new Random(d));
+                Train(nets[d], set, draws[d], steps, learningRate, new Random(d));
                 drawDone();
             });
         }
@@ -44,7 +44,7 @@ internal static class LabelsAlone
         encoder.eval();
         long width;
         using (no_grad())
-        using (var probe = encoder.forward(zeros(1, 1, ImageSet.Side, ImageSet.Side)))
+        using (var probe = encoder.forward(zeros(16, 1, ImageSet.Side, ImageSet.Side)))
         {
             width = probe.size(-1);
         }
@@ -53,16 +53,16 @@ internal static class LabelsAlone
         return Sequential(("encoder", encoder), ("head", Linear(width, FashionMnist.ClassNames.Length)));
     }
 
-    private static void Train(Module<Tensor, Tensor> net, ImageSet set, int[] images, int epochs, double learningRate, Random random)
+    private static void Train(Module<Tensor, Tensor> net, ImageSet set, int[] images, int steps, double learningRate, Random random)
     {
         using var optimizer = optim.AdamW(net.parameters(), learningRate, weight_decay: 0.01);
-        int steps = epochs * (images.Length / BatchSize), warmUp = Math.Max(1, steps / 20), step = 0;
+        int warmUp = Math.Max(1, steps / 20), step = 0;
         int[] order = [.. images];
         net.train();
-        for (int epoch = 0; epoch < epochs; epoch++)
+        while (step < steps)
         {
             random.Shuffle(order);
-            foreach (int[] batch in order.Chunk(BatchSize).Where(b => b.Length == BatchSize))
+            foreach (int[] batch in order.Chunk(BatchSize).Where(b => b.Length == BatchSize).Take(steps - step))
             {
                 using var scope = NewDisposeScope();
                 double rate = step < warmUp ? (step + 1.0) / warmUp : (1 + Math.Cos(Math.PI * (step - warmUp) / (steps - warmUp))) / 2;

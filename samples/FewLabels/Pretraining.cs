@@ -5,30 +5,32 @@ using static TorchSharp.torch.nn;
 
 namespace FewLabels;
 
-/// <summary>The library's part of the demo: what learns, from what views, how long.</summary>
+/// <summary>The library's part of the demo: the recipe's method, encoder and training put together.</summary>
 internal sealed class Pretraining(MLContext ml, Recipe recipe)
 {
-    private static readonly ImageShape Shape = new(ImageSet.Side, ImageSet.Side, 1);
+    private readonly List<(int Step, double Loss)> _losses = [];
 
-    public List<(int Step, double Loss)> Losses { get; } = [];
+    public IReadOnlyList<(int Step, double Loss)> Losses => _losses;
 
     /// <summary>The encoder as it is before training: the rival of the same shape.</summary>
-    public ITransformer Untrained(IDataView images) => Estimator(null).Untrained(images);
+    public ITransformer Untrained(IDataView images) => Estimator(progress: null).Untrained(images);
 
-    public ITransformer Fit(IDataView images, Action<double, string> progress) => Estimator(new Report(p =>
+    public ITransformer Fit(IDataView images, Action<double, string> show) => Estimator(new EachReport(p =>
     {
-        Losses.Add((p.Step, p.Loss));
-        progress((double)p.Step / p.TotalSteps, $"epoch {p.Epoch + 1}, loss {p.Loss:f3}, {p.ItemsPerSecond:f0} images/s, {p.TimeLeft:m\\:ss} left");
+        _losses.Add(((int)p.Step, p.Loss));
+        show((double)p.Step / p.TotalSteps, $"loss {p.Loss:f3}, {p.ItemsPerSecond:f0} images/s, {p.TimeLeft:m\\:ss} left");
     })).Fit(images);
 
-    public Module<Tensor, Tensor> CreateEncoder(int seed) => recipe.Encoder.CreateModule(1, ImageSet.Side, seed);
+    public Module<Tensor, Tensor> CreateEncoder(int seed) => recipe.Encoder.CreateModule(channels: 1, seed);
 
-    private ContrastivePretrainEstimator Estimator(IProgress<TrainingProgress>? progress) =>
-        ml.Transforms.ContrastivePretrain("Features", "Image", recipe.Method, recipe.Encoder, recipe.Training with { Progress = progress }, Shape);
+    private ContrastivePretrainEstimator Estimator(IProgress<TrainingProgress>? progress) => ml.Transforms.ContrastivePretrain(
+        "Features", "Image", recipe.Method, recipe.Encoder,
+        new TrainingOptions { Epochs = recipe.PretrainingSteps is null ? recipe.PretrainingEpochs : null, Steps = recipe.PretrainingSteps, BatchSize = recipe.BatchSize, Progress = progress },
+        new ImageShape(ImageSet.Side, ImageSet.Side, 1));
 
-    // Progress<T> would hand the calls to the thread pool, in no order.
-    private sealed class Report(Action<TrainingProgress> show) : IProgress<TrainingProgress>
+    // Progress<T> would hand the reports to the thread pool, in no order.
+    private sealed class EachReport(Action<TrainingProgress> show) : IProgress<TrainingProgress>
     {
-        void IProgress<TrainingProgress>.Report(TrainingProgress value) => show(value);
+        public void Report(TrainingProgress value) => show(value);
     }
 }

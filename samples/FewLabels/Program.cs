@@ -28,16 +28,18 @@ static int Demo(Options options, FashionMnist data)
     var recipe = options.Quick ? Recipe.Quick : new Recipe
     {
         UnlabelledImages = 60_000,
+        PretrainingEpochs = 12,
         LabelCounts = [100, 1_000],
         Draws = 10,
         ValidationImages = 2_000,
         TestImages = 10_000,
-        L2 = [1e-5f, 3e-5f, 1e-4f, 3e-4f, 1e-3f],
+        L2 = [1e-6f, 1e-5f, 3e-5f, 1e-4f, 3e-4f, 1e-3f],
         Ranks = [60, 200],
-        LabelsAloneEpochs = [40, 80],
-        LabelsAloneRate = 0.003,
+        LabelsAloneSteps = [300, 600],
+        LabelsAloneRate = 0.001,
         LabelsAloneTrialDraws = 2,
     };
+    recipe = recipe with { PretrainingEpochs = options.Epochs ?? recipe.PretrainingEpochs, PretrainingSteps = options.Steps ?? recipe.PretrainingSteps };
 
     var ml = new MLContext(recipe.Seed);
     var show = new Show();

@@ -7,13 +7,14 @@ internal sealed record Recipe
     public static Recipe Quick { get; } = new()
     {
         UnlabelledImages = 2_000,
+        PretrainingEpochs = 1,
         LabelCounts = [50, 100],
         Draws = 2,
         ValidationImages = 200,
         TestImages = 500,
         L2 = [1e-4f, 1e-3f],
         Ranks = [20],
-        LabelsAloneEpochs = [2],
+        LabelsAloneSteps = [4],
         LabelsAloneRate = 0.003,
         LabelsAloneTrialDraws = 1,
     };
@@ -34,13 +35,18 @@ internal sealed record Recipe
     /// <summary>Numbers of principal components, likewise.</summary>
     public required int[] Ranks { get; init; }
 
-    /// <summary>Passes over the labelled images when the encoder learns from the labels alone, likewise.</summary>
-    public required int[] LabelsAloneEpochs { get; init; }
+    /// <summary>Lengths of training when the encoder learns from the labels alone, likewise.</summary>
+    public required int[] LabelsAloneSteps { get; init; }
 
     public required double LabelsAloneRate { get; init; }
 
-    /// <summary>How many of the draws decide the number of those passes.</summary>
+    /// <summary>How many of the draws decide that length.</summary>
     public required int LabelsAloneTrialDraws { get; init; }
+
+    /// <summary>Passes over the unlabelled images, unless <see cref="PretrainingSteps"/> is given.</summary>
+    public required int PretrainingEpochs { get; init; }
+
+    public int? PretrainingSteps { get; init; }
 
     public int Seed { get; init; } = 1;
 

@@ -16,7 +16,7 @@ internal static class Report
             <html lang="en"><head><meta charset="utf-8"><title>Few labels</title><style>
             body { font: 16px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; color: #222 }
             table { border-collapse: collapse; margin: 1em 0 } td, th { padding: .25em .8em; border-bottom: 1px solid #ddd; text-align: right }
-            td:first-child, th:first-child { text-align: left } img { width: 56px; height: 56px; image-rendering: pixelated; border: 3px solid #ccc }
+            td:nth-child(-n+2), th:nth-child(-n+2), td:last-child, th:last-child { text-align: left } img { width: 56px; height: 56px; image-rendering: pixelated; border: 3px solid #ccc }
             img.same { border-color: #2a9d55 } img.other { border-color: #d1495b } figure { margin: 1em 0 } figcaption, .small { font-size: .85em; color: #555 }
             .pictures td { border: 0; padding: .15em .6em; white-space: nowrap }
             </style></head><body>

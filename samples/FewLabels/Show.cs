@@ -50,7 +50,7 @@ internal sealed class Show
             {
                 if (fraction >= next && fraction < 1)
                 {
-                    Line(string.Create(CultureInfo.InvariantCulture, $"  {100 * fraction,3:f0} %  {text}"));
+                    Line(string.Create(CultureInfo.InvariantCulture, $"  {100 * fraction,3:f0} %  {text}").TrimEnd());
                     next = fraction + 0.1;
                 }
             }
