@@ -35,8 +35,8 @@ static int Demo(Options options, FashionMnist data)
         TestImages = 10_000,
         L2 = [1e-6f, 1e-5f, 3e-5f, 1e-4f, 3e-4f, 1e-3f],
         Ranks = [60, 200],
-        LabelsAloneSteps = [300, 600],
-        LabelsAloneRate = 0.001,
+        LabelsAloneSteps = [320, 800],
+        LabelsAloneRate = 0.003,
         LabelsAloneTrialDraws = 2,
     };
     recipe = recipe with { PretrainingEpochs = options.Epochs ?? recipe.PretrainingEpochs, PretrainingSteps = options.Steps ?? recipe.PretrainingSteps };
