@@ -23,17 +23,29 @@ public enum MomentumTiming
 /// <param name="Timing">When in a step the target follows.</param>
 public sealed record MomentumPair(nn.Module Online, nn.Module Target, Func<long, long, double> Momentum, MomentumTiming Timing)
 {
+    /// <summary>Each parameter of the online module with the target's.</summary>
+    internal IEnumerable<(Tensor Online, Tensor Target)> Parameters => Matched(Online.parameters(), Target.parameters());
+
     /// <summary>Makes the target a copy of the online module, statistics included, without gradient.</summary>
+    /// <exception cref="ArgumentException">The modules have different shapes.</exception>
     public void CopyToTarget()
     {
         using var noGradient = no_grad();
-        foreach ((Tensor online, Tensor target) in Online.parameters().Zip(Target.parameters()))
+        foreach ((Tensor online, Tensor target) in Parameters)
         {
             target.copy_(online);
             target.requires_grad_(false);
         }
-        foreach ((Tensor online, Tensor target) in Online.buffers().Zip(Target.buffers()))
+        foreach ((Tensor online, Tensor target) in Matched(Online.buffers(), Target.buffers()))
             target.copy_(online);
+    }
+
+    private static IEnumerable<(Tensor Online, Tensor Target)> Matched(IEnumerable<Tensor> online, IEnumerable<Tensor> target)
+    {
+        Tensor[] from = [.. online], to = [.. target];
+        return from.Length == to.Length && from.Zip(to).All(pair => pair.First.shape.AsSpan().SequenceEqual(pair.Second.shape))
+            ? from.Zip(to)
+            : throw new ArgumentException("A momentum target needs the same tensors as its online module.", nameof(target));
     }
 }
 

@@ -5,7 +5,7 @@ namespace Microsoft.ML.Contrastive;
 /// on threads, on the order of rows or on the host program's generators. SplitMix64 (Steele, Lea, Flood 2014), whose
 /// starting point is a hash of the keys.
 /// </summary>
-internal struct SeededRandom
+internal struct SeededRandom : IUniformDraws
 {
     private const ulong Golden = 0x9E3779B97F4A7C15UL;
     private ulong _state;

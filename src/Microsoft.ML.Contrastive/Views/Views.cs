@@ -34,6 +34,15 @@ public sealed class Views : IDisposable
     /// <summary>All views under each other, view 0 first: [Count * N, ...].</summary>
     public Tensor Stacked() => _views.Length == 1 ? _views[0].alias() : cat(_views, 0);
 
+    /// <summary>The same views on a device; where they are there already, these.</summary>
+    internal Views To(Device device)
+    {
+        if (_views[0].device == device)
+            return this;
+        using (this)
+            return new Views([.. _views.Select(view => view.to(device))]);
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

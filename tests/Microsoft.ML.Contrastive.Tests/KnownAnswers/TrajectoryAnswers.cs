@@ -1,6 +1,154 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using TorchSharp;
+using static TorchSharp.torch;
+
 namespace Microsoft.ML.Contrastive.Tests.KnownAnswers;
 
+/// <summary>
+/// A few training steps of a method at toy size, through its real learner and the library's own step. All sizes, and what
+/// stands in encoder and heads, are read from the names and shapes of the initial tensors.
+/// </summary>
 internal static class TrajectoryAnswers
 {
-    public static IReadOnlyDictionary<string, Answer> All { get; } = new Dictionary<string, Answer>();
+    public static IReadOnlyDictionary<string, Answer> All { get; } = new Dictionary<string, Answer>
+    {
+        ["trajectory_simclr_v1"] = given => Train(given, SimClr(given, jointForward: true)),
+        ["trajectory_simclr_v1_per_view"] = given => Train(given, SimClr(given, jointForward: false)),
+        ["trajectory_moco_v2"] = given => Train(given, MoCo(given)),
+        ["trajectory_simsiam"] = given => Train(given, SimSiam(given)),
+    };
+
+    private static SimClrV1 SimClr(KnownAnswerCase given, bool jointForward)
+    {
+        Stack projector = new(given, "projector");
+        return new SimClrV1
+        {
+            Temperature = given.Parameters.GetProperty("temperature").GetDouble(),
+            ProjectorLayers = projector.Layers,
+            HiddenSize = projector.HiddenSize,
+            ProjectionSize = projector.OutputSize,
+            ProjectorNorm = projector.HasHiddenNorm,
+            JointForward = jointForward,
+        };
+    }
+
+    private static MoCoV2 MoCo(KnownAnswerCase given)
+    {
+        Stack projector = new(given, "projector");
+        return new MoCoV2
+        {
+            Temperature = given.Parameters.GetProperty("temperature").GetDouble(),
+            Momentum = given.Parameters.GetProperty("momentum").GetDouble(),
+            QueueLength = given.Inputs.GetProperty("initial").GetProperty("queue").GetArrayLength(),
+            ProjectorLayers = projector.Layers,
+            HiddenSize = projector.HiddenSize,
+            ProjectionSize = projector.OutputSize,
+            NormGroups = 1,
+        };
+    }
+
+    private static SimSiam SimSiam(KnownAnswerCase given)
+    {
+        Stack projector = new(given, "projector"), predictor = new(given, "predictor");
+        return new SimSiam
+        {
+            ProjectorLayers = projector.Layers,
+            HiddenSize = projector.HiddenSize,
+            ProjectionSize = projector.OutputSize,
+            BottleneckSize = predictor.HiddenSize,
+        };
+    }
+
+    private static JsonObject? Train(KnownAnswerCase given, ContrastiveMethod method)
+    {
+        if (given.Parameters.TryGetProperty("optimizer", out JsonElement optimizer)
+            && optimizer.GetString() != "plain SGD, no momentum, no weight decay")
+            return null;
+        Tensor[] views = [.. given.Inputs.GetProperty("views").EnumerateObject().Select(view => view.Value.ToTensor())]; // each [steps, N, inputs]
+        long steps = views[0].shape[0], rows = views[0].shape[1];
+        double rate = given.Parameters.GetProperty("learning_rate").GetDouble();
+        Stack encoder = new(given, "encoder");
+
+        using var generator = new Generator(0);
+        var facts = new RunFacts(steps * rows, (int)rows, steps, ImageHeight: 1, ImageWidth: 1, Channels: 1, encoder.OutputSize);
+        var setup = new LearnerSetup(() => encoder.Build(generator), encoder.OutputSize, generator, facts);
+        using Learner learner = method.Resolve(facts).CreateLearner(setup);
+        learner.to(ScalarType.Float64);
+        learner.train();
+        foreach (MomentumPair pair in learner.MomentumPairs)
+            pair.CopyToTarget();
+        Load(learner, given.Inputs.GetProperty("initial"));
+
+        var losses = new JsonArray();
+        using (var runner = new StepRunner(learner, new Sgd { Momentum = 0 }))
+            for (long step = 0; step < steps; step++)
+            {
+                using var batch = new Views([.. views.Select(view => view[step])]);
+                losses.Add(runner.Run(batch, new Step(step, steps, seed: 0), rate, rate).Loss);
+            }
+        var final = new JsonObject(learner.state_dict().Select(entry => KeyValuePair.Create(NameInCase(entry.Key), (JsonNode?)entry.Value.detach().ToJson())));
+        if (final["pointer"] is { } pointer)
+            final["pointer"] = pointer[0]!.DeepClone(); // a tensor of one number
+        return new JsonObject { ["losses"] = losses, ["final"] = final };
+    }
+
+    /// <summary>Gives each tensor of the learner its initial value; the queue's pointer starts at 0 by itself.</summary>
+    private static void Load(Learner learner, JsonElement initial)
+    {
+        using var noGradient = no_grad();
+        Dictionary<string, Tensor> state = learner.state_dict().ToDictionary(entry => NameInCase(entry.Key), entry => entry.Value);
+        Assert.Equal(initial.EnumerateObject().Select(entry => entry.Name).Order(), state.Keys.Where(name => name != "pointer").Order());
+        foreach (JsonProperty entry in initial.EnumerateObject())
+        {
+            Tensor value = entry.Value.ToTensor();
+            Assert.Equal(value.shape, state[entry.Name].shape);
+            state[entry.Name].copy_(value);
+        }
+    }
+
+    private static string NameInCase(string name) => name switch { "queue.keys" => "queue", "queue.pointer" => "pointer", _ => name };
+
+    /// <summary>A sequence of layers as its tensors show it: what has none, between the others or behind the encoder's last, is ReLU.</summary>
+    private sealed class Stack
+    {
+        private readonly List<Dictionary<string, long[]>> _layers = [];
+
+        /// <param name="given">The case, of whose initial tensors those called <c>role.index.name</c> count.</param>
+        /// <param name="role">encoder, projector or predictor.</param>
+        public Stack(KnownAnswerCase given, string role)
+        {
+            foreach (JsonProperty entry in given.Inputs.GetProperty("initial").EnumerateObject())
+            {
+                if (entry.Name.Split('.') is not [string owner, string index, string name] || owner != role)
+                    continue;
+                int layer = int.Parse(index, CultureInfo.InvariantCulture);
+                while (_layers.Count <= layer)
+                    _layers.Add([]);
+                _layers[layer][name] = entry.Value.ToTensor().shape;
+            }
+        }
+
+        private IEnumerable<long[]> LinearWeights => _layers.Where(IsLinear).Select(layer => layer["weight"]);
+
+        public int Layers => LinearWeights.Count();
+
+        public int OutputSize => (int)LinearWeights.Last()[0];
+
+        public int HiddenSize => (int)LinearWeights.First()[0];
+
+        public bool HasHiddenNorm => _layers.Count > 1 && IsNorm(_layers[1]);
+
+        public nn.Module<Tensor, Tensor> Build(Generator generator) => nn.Sequential([.. _layers.Append([]).Select(layer => Module(layer, generator))]);
+
+        private static nn.Module<Tensor, Tensor> Module(Dictionary<string, long[]> layer, Generator generator)
+            => IsLinear(layer) ? new Linear(layer["weight"][1], layer["weight"][0], generator, layer.ContainsKey("bias"))
+                : IsNorm(layer) ? new BatchNorm(layer["running_mean"][0], affine: layer.ContainsKey("weight"))
+                : new Relu();
+
+        private static bool IsLinear(Dictionary<string, long[]> layer) => layer.TryGetValue("weight", out long[]? shape) && shape.Length == 2;
+
+        private static bool IsNorm(Dictionary<string, long[]> layer) => layer.ContainsKey("running_mean");
+    }
 }

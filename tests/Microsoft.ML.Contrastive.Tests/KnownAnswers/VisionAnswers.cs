@@ -1,6 +1,161 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using TorchSharp;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn.functional;
+
 namespace Microsoft.ML.Contrastive.Tests.KnownAnswers;
 
-internal static class VisionAnswers
+/// <summary>Objectives, schedules, queue and optimizers.</summary>
+internal static partial class VisionAnswers
 {
-    public static IReadOnlyDictionary<string, Answer> All { get; } = new Dictionary<string, Answer>();
+    public static IReadOnlyDictionary<string, Answer> All { get; } = new Dictionary<string, Answer>
+    {
+        ["infonce_moco_queue"] = InfoNceAgainstQueue,
+        ["queue_enqueue_ring"] = Enqueue,
+        ["nt_xent"] = NtXentLoss,
+        ["simsiam"] = SimSiamLoss,
+        ["ema_constant"] = ConstantMomentum,
+        ["ema_cosine_byol"] = given => AtSteps(given, step => MomentumSchedule.CosineToOne(Number(given, "base"))(step, Whole(given, "total_steps"))),
+        ["lr_warmup_cosine"] = given => AtSteps(given, step => LearningRateSchedule.WarmupCosine(
+            Number(given, "peak"), Number(given, "warmup_steps"), Whole(given, "total_steps"), step, Number(given, "final"))),
+        ["lars_two_steps"] = LarsSteps,
+        // Needs BYOL's and MoCo v3's objectives too.
+        ["radial_gradient_is_zero"] = _ => null,
+    };
+
+    private static JsonObject InfoNceAgainstQueue(KnownAnswerCase given)
+    {
+        Tensor query = Input(given, "query_raw"), key = Input(given, "key_raw"), queue = Input(given, "queue_raw");
+        double temperature = Number(given, "temperature");
+        Tensor keys = normalize(queue); // InfoNce takes queued keys as they are
+        Tensor loss = InfoNce.Loss(query, key, keys, temperature);
+        loss.backward();
+        return new JsonObject
+        {
+            ["loss"] = loss.ToJson(),
+            ["per_sample"] = InfoNce.PerRow(query, key, keys, temperature).ToJson(),
+            ["logits_row0"] = InfoNce.Logits(query, key, keys, temperature)[0].ToJson(),
+            ["grad_query_raw"] = Gradient(query).ToJson(),
+            ["grad_key"] = LargestGradient(key),
+            ["grad_queue"] = LargestGradient(queue),
+        };
+    }
+
+    private static JsonObject Enqueue(KnownAnswerCase given)
+    {
+        Tensor rows = given.Inputs.GetProperty("queue").ToTensor(), keys = given.Inputs.GetProperty("keys").ToTensor();
+        bool areNumbers = rows.dim() == 1; // numbers stand in for rows of length one
+        (rows, keys) = areNumbers ? (rows.unsqueeze(1), keys.unsqueeze(1)) : (rows, keys);
+        using var generator = new Generator(0);
+        using var queue = new KeyQueue(Whole(given, "capacity"), rows.shape[1], generator);
+        queue.to(ScalarType.Float64);
+        Dictionary<string, Tensor> state = queue.state_dict();
+        using (no_grad())
+        {
+            state["keys"].copy_(rows);
+            state["pointer"].fill_(given.Inputs.GetProperty("pointer").GetInt64());
+        }
+        queue.Enqueue(keys);
+        return new JsonObject { ["queue"] = (areNumbers ? queue.Keys.squeeze(1) : queue.Keys).ToJson(), ["pointer"] = queue.Pointer };
+    }
+
+    private static JsonObject NtXentLoss(KnownAnswerCase given)
+    {
+        Tensor first = Input(given, "z1_raw"), second = Input(given, "z2_raw");
+        Tensor loss = NtXent.Loss(first, second, Number(given, "temperature"));
+        loss.backward();
+        Tensor perRow = NtXent.PerRow(first, second, Number(given, "temperature"));
+        Tensor[] directions = perRow.chunk(2, 0);
+        return new JsonObject
+        {
+            ["loss_mean_over_2N"] = loss.ToJson(),
+            ["loss_google_code"] = directions[0].add(directions[1]).mean().ToJson(),
+            ["per_sample"] = perRow.ToJson(),
+            ["grad_z1_raw"] = Gradient(first).ToJson(),
+            ["grad_z2_raw"] = Gradient(second).ToJson(),
+        };
+    }
+
+    private static JsonObject SimSiamLoss(KnownAnswerCase given)
+    {
+        Tensor p1 = Input(given, "p1_raw"), p2 = Input(given, "p2_raw"), z1 = Input(given, "z1_raw"), z2 = Input(given, "z2_raw");
+        Tensor loss = NegativeCosine.Symmetric(p1, p2, z1, z2);
+        loss.backward();
+        double off = SquaredDistance(p1, z2) + SquaredDistance(p2, z1) - (4 + 4 * loss.item<double>());
+        return new JsonObject
+        {
+            ["loss"] = loss.ToJson(),
+            ["identity"] = Math.Abs(off) < 1e-9 ? "loss_byol_sum = 4 + 4*loss_simsiam" : "none",
+            ["identity_check"] = off,
+            ["grad_p1_raw"] = Gradient(p1).ToJson(),
+            ["grad_z"] = Math.Max(LargestGradient(z1), LargestGradient(z2)),
+        };
+
+        // BYOL's loss of one direction, by its definition.
+        static double SquaredDistance(Tensor prediction, Tensor target)
+            => normalize(prediction).sub(normalize(target)).square().sum(1).mean().item<double>();
+    }
+
+    private static JsonObject ConstantMomentum(KnownAnswerCase given)
+    {
+        double momentum = Number(given, "momentum");
+        using var learner = new WeightLearner(given.Inputs.GetProperty("online").ToTensor(), given.Inputs.GetProperty("target0").ToTensor(), momentum);
+        using var runner = new StepRunner(learner, new Sgd { Momentum = 0 });
+        // The keys say what is asked for: after_1000, after_1_to_5.
+        (string Key, bool IsRange, int Last)[] asked = [.. given.Expected.EnumerateObject().Select(key => AfterKey().Match(key.Name)).Where(match => match.Success)
+            .Select(match => (match.Value, match.Groups["range"].Success, int.Parse(match.Groups["last"].Value, CultureInfo.InvariantCulture)))];
+        using var nothing = new Views(zeros(1, ScalarType.Float64));
+        var after = new List<double>();
+        for (int steps = asked.Max(entry => entry.Last); after.Count < steps; after.Add(learner.TargetWeight.item<double>()))
+            runner.Run(nothing, new Step(after.Count, steps, seed: 0), rate: 0, constantRate: 0);
+        bool isClosedForm = after.Index().All(entry => Math.Abs(entry.Item - (1 - Math.Pow(momentum, entry.Index + 1))) < 1e-9);
+        var answer = new JsonObject { ["closed_form"] = isClosedForm ? "1-m^k" : "another" };
+        foreach ((string key, bool isRange, int last) in asked)
+            answer[key] = isRange ? new JsonArray([.. after.Take(last)]) : after[last - 1];
+        return answer;
+    }
+
+    private static JsonObject LarsSteps(KnownAnswerCase given)
+    {
+        Tensor gradient = given.Inputs.GetProperty("grad_both_steps").ToTensor();
+        var settings = new Lars
+        {
+            WeightDecay = Number(given, "weight_decay"), TrustCoefficient = Number(given, "trust_coefficient"), Momentum = Number(given, "momentum"),
+        };
+        using var learner = new WeightLearner(given.Inputs.GetProperty("weight").ToTensor());
+        using var runner = new StepRunner(learner, settings);
+        using var views = new Views(gradient);
+        var answer = new JsonObject();
+        for (int step = 1; step <= 2; step++)
+        {
+            using (no_grad())
+                answer[$"trust_{step}"] = learner.Weight.dim() <= 1 ? 1
+                    : LarsOptimizer.Trust(learner.Weight, gradient.add(learner.Weight, alpha: settings.WeightDecay), settings.TrustCoefficient).ToJson();
+            runner.Run(views, new Step(step - 1, 2, seed: 0), Number(given, "lr"), Number(given, "lr"));
+            answer[$"weight_{step}"] = learner.Weight.detach().ToJson();
+        }
+        return answer;
+    }
+
+    /// <summary>A schedule at the steps that the case asks for: its keys are step_0, step_10 and so on.</summary>
+    private static JsonObject AtSteps(KnownAnswerCase given, Func<long, double> schedule)
+        => new(given.Expected.EnumerateObject()
+            .Where(key => key.Name.StartsWith("step_", StringComparison.Ordinal))
+            .Select(key => KeyValuePair.Create(key.Name, (JsonNode?)schedule(long.Parse(key.Name["step_".Length..], CultureInfo.InvariantCulture)))));
+
+    [GeneratedRegex(@"^after_(?<range>1_to_)?(?<last>\d+)$")]
+    private static partial Regex AfterKey();
+
+    private static Tensor Input(KnownAnswerCase given, string name) => given.Inputs.GetProperty(name).ToTensor().requires_grad_();
+
+    private static double Number(KnownAnswerCase given, string parameter) => given.Parameters.GetProperty(parameter).GetDouble();
+
+    private static long Whole(KnownAnswerCase given, string parameter) => given.Parameters.GetProperty(parameter).GetInt64();
+
+    private static Tensor Gradient(Tensor input) => input.grad ?? zeros_like(input);
+
+    private static double LargestGradient(Tensor input) => Gradient(input).abs().max().item<double>();
 }

@@ -1,0 +1,43 @@
+using Microsoft.ML.Contrastive;
+using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
+
+namespace Microsoft.ML;
+
+/// <summary>The library's components on <c>mlContext.Transforms</c>.</summary>
+public static class ContrastiveCatalog
+{
+    /// <summary>
+    /// Learns features from a column of unlabelled pictures by a contrastive or self-supervised method.
+    /// </summary>
+    /// <param name="catalog"><c>mlContext.Transforms</c>.</param>
+    /// <param name="outputColumnName">Name of the column to add: a known-size vector of Single.</param>
+    /// <param name="inputColumnName">Name of the column of pictures. Null: <paramref name="outputColumnName"/>. MLImage of any sizes, or a known-size vector of Byte or Single with an <paramref name="imageShape"/>.</param>
+    /// <param name="method">What is learned by, such as <c>new MoCoV2()</c>. Null: SimCLR v1.</param>
+    /// <param name="encoder">The network, such as <c>ImageEncoder.ResNet18(Stem.Small)</c>. Null: a small conv net for views under 64 pixels, otherwise ResNet-18.</param>
+    /// <param name="training">Epochs, batch, progress, cancellation. Null: the defaults.</param>
+    /// <param name="imageShape">How a vector holds a picture; left out for MLImage.</param>
+    /// <exception cref="ArgumentException">A setting is out of its range.</exception>
+    public static ContrastivePretrainEstimator ContrastivePretrain(
+        this TransformsCatalog catalog, string outputColumnName, string? inputColumnName = null, ContrastiveMethod? method = null,
+        ImageEncoder? encoder = null, TrainingOptions? training = null, ImageShape? imageShape = null)
+        => catalog.ContrastivePretrain(new ContrastivePretrainEstimator.Options
+        {
+            OutputColumnName = outputColumnName,
+            InputColumnName = inputColumnName,
+            Method = method ?? new SimClrV1(),
+            Encoder = encoder,
+            Training = training ?? new TrainingOptions(),
+            ImageShape = imageShape,
+        });
+
+    /// <summary>Learns features from a column of unlabelled pictures; every setting is in <paramref name="options"/>.</summary>
+    /// <param name="catalog"><c>mlContext.Transforms</c>.</param>
+    /// <param name="options">The settings.</param>
+    /// <exception cref="ArgumentException">A setting is out of its range.</exception>
+    public static ContrastivePretrainEstimator ContrastivePretrain(this TransformsCatalog catalog, ContrastivePretrainEstimator.Options options)
+    {
+        ArgumentNullException.ThrowIfNull(catalog);
+        return new ContrastivePretrainEstimator(CatalogUtils.GetEnvironment(catalog), options);
+    }
+}

@@ -1,0 +1,266 @@
+using System.Text.Json.Nodes;
+using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
+using Microsoft.ML.Transforms.Image;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Contrastive;
+
+/// <summary>
+/// Learns an encoder from a column of unlabelled pictures: a method, an encoder and training settings, each a value of its
+/// own. Fit reads the column once, trains, and gives a transformer that adds the learned features.
+/// </summary>
+/// <remarks>
+/// The run's seed is the context's (<c>new MLContext(seed: 1)</c>), its device the context's GpuDeviceId and FallbackToCpu.
+/// Nothing global is changed: no generator, no default device, no thread count.
+/// </remarks>
+public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrainTransformer>
+{
+    private readonly IHostEnvironment _environment; // the host keeps the GPU settings of the moment of its registration
+    private readonly IHost _host;
+    private readonly Options _options;
+
+    /// <summary>All settings of the estimator.</summary>
+    public sealed record Options
+    {
+        /// <summary>Name of the column of features to add.</summary>
+        public required string OutputColumnName { get; init; }
+
+        /// <summary>Name of the column of pictures. Null: <see cref="OutputColumnName"/>.</summary>
+        public string? InputColumnName { get; init; }
+
+        /// <summary>What is learned by. The default value is SimCLR v1.</summary>
+        public ContrastiveMethod Method { get; init; } = new SimClrV1();
+
+        /// <summary>The network. Null: the small conv net for views under 64 pixels, otherwise ResNet-18.</summary>
+        public ImageEncoder? Encoder { get; init; }
+
+        /// <summary>The run.</summary>
+        public TrainingOptions Training { get; init; } = new();
+
+        /// <summary>How a vector column holds pictures; null for MLImage columns.</summary>
+        public ImageShape? ImageShape { get; init; }
+
+        /// <summary>
+        /// Height and width of a view, and of what Transform feeds the network, in pixels. Null: the column's own size where its
+        /// type says one; otherwise the median of the pictures' shorter sides, at most 224.
+        /// </summary>
+        public int? ImageSize { get; init; }
+
+        /// <summary>What is done with null and undecodable pictures. The default value is <see cref="MissingImages.Fail"/>.</summary>
+        public MissingImages MissingImages { get; init; } = MissingImages.Fail;
+
+        /// <summary>Rows that the fitted transformer featurizes together, 1 to 65,536. The default value is 64.</summary>
+        public int TransformBatchSize { get; init; } = 64;
+
+        internal string Input => InputColumnName ?? OutputColumnName;
+    }
+
+    internal ContrastivePretrainEstimator(IHostEnvironment environment, Options options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentException.ThrowIfNullOrEmpty(options.OutputColumnName, nameof(options.OutputColumnName));
+        ArgumentNullException.ThrowIfNull(options.Method, nameof(options.Method));
+        ArgumentNullException.ThrowIfNull(options.Training, nameof(options.Training));
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.ImageSize ?? 1, 1, nameof(options.ImageSize));
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.TransformBatchSize, 1, nameof(options.TransformBatchSize));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.TransformBatchSize, 65_536, nameof(options.TransformBatchSize));
+        options.Training.Validate();
+        options.Encoder?.Validate();
+        foreach (ImageAugmentation augmentation in options.Method.Augmentations ?? [])
+            AugmentationChecks.Check(augmentation);
+        _environment = environment;
+        _host = environment.Register(nameof(ContrastivePretrainEstimator));
+        _options = options;
+    }
+
+    /// <inheritdoc/>
+    public SchemaShape GetOutputSchema(SchemaShape inputSchema)
+        => AddFeatures(inputSchema, _options.OutputColumnName, _options.Input, _options.ImageShape);
+
+    /// <summary>Trains on the pictures of <paramref name="input"/>.</summary>
+    /// <exception cref="ArgumentException">The column or a setting does not fit: said before any training.</exception>
+    /// <exception cref="InvalidOperationException">A picture is missing or holds values that are no pixels; or the loss became infinite.</exception>
+    /// <exception cref="OperationCanceledException">Training was cancelled.</exception>
+    public ContrastivePretrainTransformer Fit(IDataView input) => Fit(input, previous: null);
+
+    /// <summary>Trains on, from the weights of an earlier encoder of the same shape.</summary>
+    /// <param name="input">The pictures.</param>
+    /// <param name="previous">Where to start from; null for random weights. It stays as it is.</param>
+    /// <inheritdoc cref="Fit(IDataView)"/>
+    public ContrastivePretrainTransformer Fit(IDataView input, ContrastivePretrainTransformer? previous) => Fit(input, previous, trains: true);
+
+    /// <summary>
+    /// The encoder that <see cref="Fit(IDataView)"/> starts from, with its random weights and the pictures' normalisation: the
+    /// baseline that a trained encoder must beat.
+    /// </summary>
+    /// <inheritdoc cref="Fit(IDataView)"/>
+    public ContrastivePretrainTransformer Untrained(IDataView input) => Fit(input, previous: null, trains: false);
+
+    internal static SchemaShape AddFeatures(SchemaShape inputSchema, string output, string input, ImageShape? shape)
+    {
+        ArgumentNullException.ThrowIfNull(inputSchema);
+        if (!inputSchema.TryFindColumn(input, out SchemaShape.Column column))
+            throw new ArgumentException($"The data has no column '{input}'.", nameof(inputSchema));
+        bool isImage = column.Kind == SchemaShape.Column.VectorKind.Scalar && column.ItemType is ImageDataViewType && shape is null;
+        bool isVector = column.Kind == SchemaShape.Column.VectorKind.Vector && shape is not null
+            && (column.ItemType == NumberDataViewType.Single || column.ItemType == NumberDataViewType.Byte);
+        if (!isImage && !isVector)
+            throw new ArgumentException(
+                $"Column '{input}' is {column.GetTypeString()}: expected MLImage without an imageShape, or a known-size vector of Byte or Single with one.", nameof(inputSchema));
+        var columns = inputSchema.ToDictionary(each => each.Name);
+        columns[output] = new SchemaShape.Column(output, SchemaShape.Column.VectorKind.Vector, NumberDataViewType.Single, false);
+        return new SchemaShape(columns.Values);
+    }
+
+    private ContrastivePretrainTransformer Fit(IDataView input, ContrastivePretrainTransformer? previous, bool trains)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        using IChannel channel = _host.Start("Fit");
+        (Device device, string? warning) = ContextSettings.ChooseDevice(_environment);
+        if (warning is not null)
+            channel.Warning(warning);
+        int seed = ContextSettings.Seed(_environment) ?? Random.Shared.Next();
+
+        var column = new ImageColumn(input.Schema, _options.Input, _options.ImageShape, _options.MissingImages);
+        ImageStore store = Read(input, column, channel);
+        (int height, int width) = ViewSize(column, store);
+        ImageEncoder encoder = _options.Encoder ?? (Math.Min(height, width) < 64 ? ImageEncoder.SmallConvNet() : ImageEncoder.ResNet18());
+        if (Math.Min(height, width) < encoder.MinImageSize)
+            throw new ArgumentException($"Views of {height} x {width} pixels are too small for the encoder, which needs {encoder.MinImageSize}: set ImageSize, or choose ImageEncoder.SmallConvNet or a ResNet with Stem.Small.");
+        RunFacts facts = Facts(store, height, width, encoder);
+        ContrastiveMethod method = _options.Method.Resolve(facts);
+        JsonObject record = Record(method, facts, seed);
+        channel.Info($"Seed {seed}, device {device}, {record.ToJsonString()}");
+
+        EncoderManifest manifest = new()
+        {
+            Format = EncoderManifest.CurrentFormat,
+            Library = LibraryVersion.Current,
+            OutputColumn = _options.OutputColumnName,
+            InputColumn = _options.Input,
+            ImageShape = _options.ImageShape,
+            MissingImages = _options.MissingImages,
+            Height = height,
+            Width = width,
+            Channels = store.Channels,
+            Normalization = previous?.Weights.Manifest.Normalization ?? store.MeasureNormalization(),
+            Encoder = encoder,
+            BatchSize = _options.TransformBatchSize,
+            Training = trains ? record : new JsonObject { ["method"] = "untrained", ["seed"] = seed },
+        };
+        nn.Module<Tensor, Tensor> result = encoder.CreateModule(store.Channels, seed);
+        try
+        {
+            if (previous is not null)
+                CopyWeights(previous.Weights, encoder, manifest.Channels, result);
+            if (trains)
+                Train(store, manifest, method, facts, (ulong)seed, device, result, channel);
+            result.to(device).eval();
+        }
+        catch
+        {
+            result.Dispose();
+            throw;
+        }
+        return new ContrastivePretrainTransformer(_host, new PretrainedEncoder(manifest, result, device));
+    }
+
+    private void Train(
+        ImageStore store, EncoderManifest manifest, ContrastiveMethod method, RunFacts facts, ulong seed, Device device,
+        nn.Module<Tensor, Tensor> result, IChannel channel)
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(seed + 1);
+        using Learner learner = method.CreateLearner(new LearnerSetup(
+            () => manifest.Encoder.Build(store.Channels, generator), manifest.Encoder.FeatureSize, generator, facts));
+        ModuleState.Copy(result, learner.Encoder);
+        foreach (MomentumPair pair in learner.MomentumPairs)
+            pair.CopyToTarget();
+        learner.to(device).train();
+
+        int rows = store.Count, batchSize = _options.Training.BatchSize;
+        using var prefetcher = new Prefetcher<Views>(0, facts.TotalSteps, _options.Training.ViewThreads, () =>
+        {
+            var order = new EpochOrder(rows, batchSize, seed);
+            var maker = new ImageBatchMaker(
+                row => store[row], method.Augmentations!, manifest.Normalization, manifest.Height, manifest.Width, store.Channels);
+            return step =>
+            {
+                (long epoch, ReadOnlyMemory<int> batch) = order.Batch(step);
+                return maker.Make(batch.Span, epoch, seed);
+            };
+        });
+        TrainingLoop.Run(
+            learner, method, facts, _options.Training, step => prefetcher.Take(step).To(device), seed,
+            warn: message => channel.Warning(message), checkAlive: _host.CheckAlive, trimMemory: CLibrary.TrimHeap);
+        ModuleState.Copy(learner.Encoder, result);
+    }
+
+    private ImageStore Read(IDataView input, ImageColumn column, IChannel channel)
+    {
+        var store = new ImageStore(column.Channels);
+        int largest = 2 * (_options.ImageSize ?? 224);
+        var resizer = new Resizer();
+        long row = 0, skipped = 0;
+        using DataViewRowCursor cursor = input.GetRowCursor([input.Schema[column.Index]]);
+        PictureReader reader = column.CreateReader(cursor);
+        for (; cursor.MoveNext(); row++)
+        {
+            if (row % 1000 == 0)
+            {
+                _options.Training.CancellationToken.ThrowIfCancellationRequested();
+                _host.CheckAlive();
+            }
+            if (reader.Read(row))
+                store.AddShrunk(reader.Buffer.Picture, largest, resizer);
+            else
+                skipped++;
+        }
+        if (skipped > 0)
+            channel.Warning($"Left out {skipped} of {row} rows: column '{_options.Input}' held no readable picture there.");
+        if (store.Count == 0)
+            throw new ArgumentException($"There is nothing to learn from: column '{_options.Input}' has no {(row == 0 ? "rows" : "readable picture")}.", nameof(input));
+        return store;
+    }
+
+    private (int Height, int Width) ViewSize(ImageColumn column, ImageStore store)
+        => _options.ImageSize is { } size ? (size, size) : column.DeclaredSize ?? Square(Math.Min(224, store.MedianShorterSide()));
+
+    private static (int Height, int Width) Square(int size) => (size, size);
+
+    private RunFacts Facts(ImageStore store, int height, int width, ImageEncoder encoder)
+    {
+        TrainingOptions training = _options.Training;
+        if (store.Count < training.BatchSize)
+            throw new ArgumentException($"There are {store.Count} pictures, fewer than one batch of {training.BatchSize}: lower TrainingOptions.BatchSize or bring more rows.");
+        long stepsPerEpoch = store.Count / training.BatchSize;
+        long steps = training.Steps ?? stepsPerEpoch * (training.Epochs ?? TrainingOptions.DefaultEpochs);
+        return new RunFacts(store.Count, training.BatchSize, steps, height, width, store.Channels, encoder.FeatureSize);
+    }
+
+    private static JsonObject Record(ContrastiveMethod method, RunFacts facts, int seed) => new()
+    {
+        ["method"] = method.GetType().Name,
+        ["settings"] = EncoderManifest.Describe(method),
+        ["rows"] = facts.Rows,
+        ["batchSize"] = facts.BatchSize,
+        ["steps"] = facts.TotalSteps,
+        ["droppedRowsPerEpoch"] = facts.Rows % facts.BatchSize,
+        ["seed"] = seed,
+    };
+
+    private static void CopyWeights(PretrainedEncoder from, ImageEncoder encoder, int channels, nn.Module<Tensor, Tensor> to)
+    {
+        if (from.Manifest.Encoder != encoder || from.Manifest.Channels != channels)
+            throw new ArgumentException($"The earlier encoder is {from.Manifest.Encoder} on {from.Manifest.Channels} channels, this Fit asks for {encoder} on {channels}: give the same encoder and pictures.");
+        ModuleState.Copy(from.Module, to);
+    }
+}
+
+/// <summary>The library's version, as it is written into models.</summary>
+internal static class LibraryVersion
+{
+    public static string Current { get; } = typeof(LibraryVersion).Assembly.GetName().Version?.ToString() ?? "0.0.0";
+}

@@ -1,0 +1,239 @@
+using Microsoft.ML;
+using Microsoft.ML.Contrastive;
+using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
+using TorchSharp;
+using static TorchSharp.torch;
+
+[assembly: LoadableClass(
+    typeof(ContrastivePretrainTransformer), null, typeof(SignatureLoadModel),
+    "Contrastive encoder", ContrastivePretrainTransformer.LoaderSignature)]
+
+namespace Microsoft.ML.Contrastive;
+
+/// <summary>
+/// A fitted encoder: adds a known-size vector of Single, the representation of each row's picture. Rows are featurized in
+/// batches, whatever way they are read; any number of threads may transform at once. Saved and loaded in ML.NET's model
+/// zip. Dispose it, or the chain that holds it, to free the network's memory at once.
+/// </summary>
+public sealed class ContrastivePretrainTransformer : ITransformer, IDisposable
+{
+    internal const string LoaderSignature = "ContrastiveEncoder";
+    private const string ManifestEntry = "manifest.json", WeightsEntry = "weights.safetensors";
+    private const int PassesBeforeHint = 20;
+
+    private readonly IHost _host;
+    private readonly PretrainedEncoder _encoder;
+    private bool _disposed;
+    private int _passes;
+
+    internal ContrastivePretrainTransformer(IHostEnvironment environment, PretrainedEncoder encoder)
+    {
+        _host = environment.Register(nameof(ContrastivePretrainTransformer));
+        _encoder = encoder.Share();
+    }
+
+    /// <summary>Name of the column of features.</summary>
+    public string OutputColumnName => _encoder.Manifest.OutputColumn;
+
+    /// <summary>Name of the column of pictures.</summary>
+    public string InputColumnName => _encoder.Manifest.InputColumn;
+
+    /// <summary>D, the length of the feature vector.</summary>
+    public int FeatureSize => _encoder.Manifest.Encoder.FeatureSize;
+
+    /// <summary>The network's shape.</summary>
+    public ImageEncoder Encoder => _encoder.Manifest.Encoder;
+
+    /// <summary>How it was trained, as JSON: method and settings, steps, rows, seed.</summary>
+    public string TrainingRecord => _encoder.Manifest.Training?.ToJsonString() ?? "{}";
+
+    bool ITransformer.IsRowToRowMapper => true;
+
+    internal PretrainedEncoder Weights
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            return _encoder;
+        }
+    }
+
+    /// <inheritdoc/>
+    public DataViewSchema GetOutputSchema(DataViewSchema inputSchema)
+    {
+        ArgumentNullException.ThrowIfNull(inputSchema);
+        return RowToRowMapperTransform.GetOutputSchema(inputSchema, new Mapper(this, inputSchema));
+    }
+
+    /// <summary>Lazy: pictures are read and featurized when the output column is read.</summary>
+    public IDataView Transform(IDataView input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return new BatchedDataView(_host, input, new Mapper(this, input.Schema), _encoder.Manifest.BatchSize);
+    }
+
+    IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema)
+        => new RowToRowMapperTransform(_host, new EmptyDataView(_host, inputSchema), new Mapper(this, inputSchema), schema => new Mapper(this, schema));
+
+    /// <summary>
+    /// This encoder as an estimator that does not train again, so that a chain with a trainer behind it can be fitted many
+    /// times, by cross-validation for instance.
+    /// </summary>
+    public IEstimator<ContrastivePretrainTransformer> AsEstimator() => new FittedEncoderEstimator(_host, Weights);
+
+    /// <summary>Frees the network unless another transformer shares it.</summary>
+    public void Dispose()
+    {
+        if (_disposed)
+            return;
+        _disposed = true;
+        _encoder.Release();
+    }
+
+    void ICanSaveModel.Save(ModelSaveContext ctx)
+    {
+        PretrainedEncoder encoder = Weights;
+        ctx.CheckAtModel();
+        ctx.SetVersionInfo(Version());
+        ctx.SaveTextStream(ManifestEntry, writer => writer.Write(encoder.Manifest.ToJson()));
+        ctx.SaveBinaryStream(WeightsEntry, writer => SafeTensors.Save(writer.BaseStream, encoder.Module));
+    }
+
+    // Called by ML.NET's loader, through the LoadableClass attribute above.
+    private static ContrastivePretrainTransformer Create(IHostEnvironment environment, ModelLoadContext ctx)
+    {
+        ctx.CheckAtModel(Version());
+        EncoderManifest? manifest = null;
+        if (!ctx.TryLoadTextStream(ManifestEntry, reader => manifest = EncoderManifest.Parse(reader.ReadToEnd())))
+            throw new InvalidDataException($"The model has no entry {ManifestEntry}: it is damaged or was edited.");
+        (Device device, string? warning) = ContextSettings.ChooseDevice(environment);
+        nn.Module<Tensor, Tensor> module = manifest!.Encoder.CreateModule(manifest.Channels, seed: 0);
+        try
+        {
+            if (!ctx.TryLoadBinaryStream(WeightsEntry, reader => SafeTensors.LoadInto(reader.BaseStream, module, WeightsEntry)))
+                throw new InvalidDataException($"The model has no entry {WeightsEntry}: it is damaged or was edited.");
+            module.to(device).eval();
+        }
+        catch
+        {
+            module.Dispose();
+            throw;
+        }
+        var transformer = new ContrastivePretrainTransformer(environment, new PretrainedEncoder(manifest, module, device));
+        if (warning is not null)
+            transformer.Log(channel => channel.Warning(warning));
+        return transformer;
+    }
+
+    // The simple assembly name lets any version of the library load the file, without registration.
+    private static VersionInfo Version() => new(
+        modelSignature: "CONTRENC", verWrittenCur: 0x00010001, verReadableCur: 0x00010001, verWeCanReadBack: 0x00010001,
+        loaderSignature: LoaderSignature, loaderAssemblyName: typeof(ContrastivePretrainTransformer).Assembly.GetName().Name);
+
+    private void Log(Action<IChannel> write)
+    {
+        using IChannel channel = _host.Start("Transform");
+        write(channel);
+    }
+
+    private void CountPass()
+    {
+        if (Interlocked.Increment(ref _passes) == PassesBeforeHint)
+            Log(channel => channel.Warning(
+                $"Column '{OutputColumnName}' has been computed {PassesBeforeHint} times. Some trainers read their input hundreds of times: put AppendCacheCheckpoint(mlContext) between this transformer and the trainer."));
+    }
+
+    /// <summary>Binds the encoder to one input schema.</summary>
+    private sealed class Mapper(ContrastivePretrainTransformer owner, DataViewSchema schema) : IBatchMapper
+    {
+        private readonly ImageColumn _column = Bind(owner, schema);
+
+        public DataViewSchema.DetachedColumn[] GetOutputColumns()
+            => [new(owner.OutputColumnName, new VectorDataViewType(NumberDataViewType.Single, owner.FeatureSize))];
+
+        public Func<int, bool> GetDependencies(Func<int, bool> activeOutput) => column => column == _column.Index && activeOutput(0);
+
+        public ITransformer GetTransformer() => owner;
+
+        public IBatchWorker CreateWorker(DataViewRow input, Func<int, bool> activeOutput, int slots)
+        {
+            if (slots > 1)
+                owner.CountPass();
+            return new Worker(owner, input, _column, slots);
+        }
+
+        void ICanSaveModel.Save(ModelSaveContext ctx) => ((ICanSaveModel)owner).Save(ctx);
+
+        private static ImageColumn Bind(ContrastivePretrainTransformer owner, DataViewSchema schema)
+        {
+            EncoderManifest manifest = owner._encoder.Manifest;
+            var column = new ImageColumn(schema, manifest.InputColumn, manifest.ImageShape, manifest.MissingImages);
+            return column.Channels == manifest.Channels
+                ? column
+                : throw new ArgumentException($"Column '{manifest.InputColumn}' has pictures of {column.Channels} channels, the encoder was trained on {manifest.Channels}.", nameof(schema));
+        }
+    }
+
+    /// <summary>One cursor's pictures, from the row that is read to its features.</summary>
+    private sealed class Worker : IBatchWorker
+    {
+        private readonly ContrastivePretrainTransformer _owner;
+        private readonly DataViewRow _input;
+        private readonly PictureReader _reader;
+        private readonly ImageViewMaker _maker;
+        private readonly float[] _planar, _pixels, _features;
+        private readonly bool[] _missing;
+        private readonly int _channels;
+
+        public Worker(ContrastivePretrainTransformer owner, DataViewRow input, ImageColumn column, int slots)
+        {
+            EncoderManifest manifest = owner.Weights.Manifest;
+            (_owner, _input, _reader, _channels) = (owner, input, column.CreateReader(input), manifest.Channels);
+            _maker = new ImageViewMaker(new ImageAugmentation(), manifest.Height, manifest.Width, manifest.Channels, manifest.Normalization);
+            _planar = new float[manifest.Channels * manifest.Height * manifest.Width];
+            _pixels = new float[slots * _planar.Length];
+            _features = new float[slots * owner.FeatureSize];
+            _missing = new bool[slots];
+        }
+
+        public void Read(int slot)
+        {
+            Span<float> pixels = _pixels.AsSpan(slot * _planar.Length, _planar.Length);
+            _missing[slot] = !_reader.Read(_input.Position);
+            if (_missing[slot])
+                return;
+            _maker.MakePlain(_reader.Buffer.Picture, _planar);
+            PixelOrder.Interleave(_planar, _channels, pixels);
+        }
+
+        public void Compute(int rows)
+        {
+            _owner.Weights.Forward(_pixels, rows, _features);
+            for (int slot = 0; slot < rows; slot++)
+                if (_missing[slot])
+                    _features.AsSpan(slot * _owner.FeatureSize, _owner.FeatureSize).Fill(float.NaN);
+        }
+
+        public ReadOnlySpan<float> Output(int output, int slot) => _features.AsSpan(slot * _owner.FeatureSize, _owner.FeatureSize);
+
+        public void Dispose()
+        {
+        }
+    }
+}
+
+/// <summary>See <see cref="ContrastivePretrainTransformer.AsEstimator"/>.</summary>
+internal sealed class FittedEncoderEstimator(IHostEnvironment environment, PretrainedEncoder encoder) : IEstimator<ContrastivePretrainTransformer>
+{
+    public ContrastivePretrainTransformer Fit(IDataView input)
+    {
+        var transformer = new ContrastivePretrainTransformer(environment, encoder);
+        _ = transformer.GetOutputSchema(input.Schema);
+        return transformer;
+    }
+
+    public SchemaShape GetOutputSchema(SchemaShape inputSchema)
+        => ContrastivePretrainEstimator.AddFeatures(inputSchema, encoder.Manifest.OutputColumn, encoder.Manifest.InputColumn, encoder.Manifest.ImageShape);
+}

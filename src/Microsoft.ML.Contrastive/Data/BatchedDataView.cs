@@ -1,0 +1,224 @@
+using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
+
+namespace Microsoft.ML.Contrastive;
+
+/// <summary>
+/// A view with added columns that are computed for many rows at once, however the reader asks: row by row, some columns only,
+/// shuffled, by several cursors. A cursor reads ahead by one batch and keeps what is read (the active columns, row ids), so
+/// that a single pass over any input is enough; the batch is computed when one of its outputs is first read.
+/// </summary>
+internal sealed class BatchedDataView : IDataView
+{
+    private readonly IHost host;
+    private readonly IDataView input;
+    private readonly IBatchMapper mapper;
+    private readonly int batchSize;
+    private readonly ColumnBindings bindings;
+
+    /// <param name="host">Asked before each batch whether the run was cancelled.</param>
+    /// <param name="input">The rows.</param>
+    /// <param name="mapper">Made for the schema of <paramref name="input"/>.</param>
+    /// <param name="batchSize">How many rows are computed together.</param>
+    public BatchedDataView(IHost host, IDataView input, IBatchMapper mapper, int batchSize)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(batchSize, 1);
+        this.host = host;
+        this.input = input;
+        this.mapper = mapper;
+        this.batchSize = batchSize;
+        bindings = new ColumnBindings(input.Schema, mapper.GetOutputColumns());
+    }
+
+    public bool CanShuffle => input.CanShuffle;
+
+    public DataViewSchema Schema => bindings.Schema;
+
+    public long? GetRowCount() => input.GetRowCount();
+
+    public DataViewRowCursor GetRowCursor(IEnumerable<DataViewSchema.Column> columnsNeeded, Random? rand = null)
+    {
+        var columns = new ActiveColumns(this, columnsNeeded);
+        return MakeCursors(columns, [input.GetRowCursor(columns.Input, rand)])[0];
+    }
+
+    public DataViewRowCursor[] GetRowCursorSet(IEnumerable<DataViewSchema.Column> columnsNeeded, int n, Random? rand = null)
+    {
+        var columns = new ActiveColumns(this, columnsNeeded);
+        return MakeCursors(columns, input.GetRowCursorSet(columns.Input, n, rand));
+    }
+
+    private DataViewRowCursor[] MakeCursors(ActiveColumns columns, DataViewRowCursor[] inputs)
+    {
+        var cursors = new List<DataViewRowCursor>();
+        try
+        {
+            foreach (DataViewRowCursor rows in inputs)
+                cursors.Add(columns.AnyOutput ? new BatchCursor(this, rows, columns) : new PassingCursor(this, rows, columns));
+            return [.. cursors];
+        }
+        catch
+        {
+            foreach (DataViewRowCursor cursor in cursors.Concat(inputs))
+                cursor.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>What a reader asked for, and what that needs of the input.</summary>
+    private sealed class ActiveColumns
+    {
+        private readonly ColumnBindings bindings;
+        private readonly bool[] active;
+
+        public ActiveColumns(BatchedDataView view, IEnumerable<DataViewSchema.Column> columnsNeeded)
+        {
+            bindings = view.bindings;
+            active = new bool[view.Schema.Count];
+            foreach (DataViewSchema.Column column in columnsNeeded)
+                active[column.Index] = true;
+            AnyOutput = bindings.AddedColumnIndices.Any(IsActive);
+            HashSet<int> passed = [.. Passed.Select(column => column.Input)];
+            Func<int, bool> source = AnyOutput ? view.mapper.GetDependencies(IsActiveOutput) : _ => false;
+            Input = [.. bindings.InputSchema.Where(column => passed.Contains(column.Index) || source(column.Index))];
+        }
+
+        public bool AnyOutput { get; }
+
+        public DataViewSchema.Column[] Input { get; }
+
+        /// <summary>The active columns that only pass through: their index here and in the input.</summary>
+        public IEnumerable<(int Index, int Input)> Passed
+        {
+            get
+            {
+                for (int index = 0; index < active.Length; index++)
+                {
+                    int mapped = bindings.MapColumnIndex(out bool passes, index);
+                    if (active[index] && passes)
+                        yield return (index, mapped);
+                }
+            }
+        }
+
+        public bool IsActive(int index) => active[index];
+
+        public bool IsActiveOutput(int output) => IsActive(bindings.AddedColumnIndices[output]);
+
+        /// <summary>An active column's index in the input, or among the outputs.</summary>
+        public int Map(DataViewSchema.Column column) => IsActive(column.Index)
+            ? bindings.MapColumnIndex(out _, column.Index)
+            : throw new ArgumentException($"Column '{column.Name}' was not asked for when the cursor was made.", nameof(column));
+    }
+
+    /// <summary>No output is wanted: nothing to compute, read ahead or keep.</summary>
+    private sealed class PassingCursor(BatchedDataView view, DataViewRowCursor rows, ActiveColumns columns) : SynchronizedCursorBase(view.host, rows)
+    {
+        public override DataViewSchema Schema => view.Schema;
+
+        public override bool IsColumnActive(DataViewSchema.Column column) => columns.IsActive(column.Index);
+
+        public override ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column) => Input.GetGetter<TValue>(Input.Schema[columns.Map(column)]);
+    }
+
+    private sealed class BatchCursor : RootCursorBase
+    {
+        private readonly BatchedDataView view;
+        private readonly DataViewRowCursor rows;
+        private readonly ActiveColumns columns;
+        private readonly Dictionary<int, RowBuffer> buffers;
+        private readonly ValueGetter<DataViewRowId> idGetter;
+        private readonly DataViewRowId[] ids;
+        private readonly long[] batches;
+        private readonly IBatchWorker worker;
+        private int slot = -1;
+        private int count;
+        private bool computed;
+        private bool exhausted;
+        private bool broken;
+        private bool disposed;
+
+        public BatchCursor(BatchedDataView view, DataViewRowCursor rows, ActiveColumns columns)
+            : base(view.host)
+        {
+            this.view = view;
+            this.rows = rows;
+            this.columns = columns;
+            buffers = columns.Passed.ToDictionary(column => column.Index, column => RowBuffer.Create(rows, rows.Schema[column.Input], view.batchSize));
+            idGetter = rows.GetIdGetter();
+            ids = new DataViewRowId[view.batchSize];
+            batches = new long[view.batchSize];
+            worker = view.mapper.CreateWorker(rows, columns.IsActiveOutput, view.batchSize);
+        }
+
+        public override DataViewSchema Schema => view.Schema;
+
+        public override long Batch => batches[Math.Max(slot, 0)];
+
+        public override bool IsColumnActive(DataViewSchema.Column column) => columns.IsActive(column.Index);
+
+        public override ValueGetter<DataViewRowId> GetIdGetter() => (ref DataViewRowId id) => id = ids[Slot()];
+
+        public override ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column)
+        {
+            int mapped = columns.Map(column);
+            Delegate getter = buffers.TryGetValue(column.Index, out RowBuffer? buffer) ? buffer.Getter(Slot) : OutputGetter(mapped);
+            return getter as ValueGetter<TValue>
+                ?? throw new InvalidOperationException($"Column '{column.Name}' is {column.Type}, which can't be read as {typeof(TValue)}.");
+        }
+
+        private ValueGetter<VBuffer<float>> OutputGetter(int output) => (ref VBuffer<float> value) =>
+        {
+            int row = Slot();
+            if (!computed)
+            {
+                view.host.CheckAlive();
+                worker.Compute(count);
+                computed = true;
+            }
+            IBatchMapper.Fill(ref value, worker.Output(output, row));
+        };
+
+        protected override bool MoveNextCore()
+        {
+            if (broken)
+                throw new InvalidOperationException("An earlier row could not be read; the cursor can't go on.");
+            if (++slot < count)
+                return true;
+            broken = true; // until the batch is whole: rows must not be lost unseen
+            (slot, count, computed) = (0, 0, false);
+            int read = 0;
+            while (read < ids.Length && MoveInput())
+            {
+                foreach (RowBuffer buffer in buffers.Values)
+                    buffer.Read(read);
+                worker.Read(read);
+                idGetter(ref ids[read]);
+                batches[read++] = rows.Batch;
+            }
+            (count, broken) = (read, false);
+            return count > 0;
+        }
+
+        private bool MoveInput()
+        {
+            exhausted = exhausted || !rows.MoveNext(); // not every cursor bears to be asked again
+            return !exhausted;
+        }
+
+        private int Slot() => IsGood && slot < count ? slot : throw new InvalidOperationException("The cursor stands on no row.");
+
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing && !disposed)
+            {
+                disposed = true;
+                foreach (RowBuffer buffer in buffers.Values)
+                    buffer.Dispose();
+                worker.Dispose();
+                rows.Dispose();
+            }
+            base.Dispose(disposing);
+        }
+    }
+}

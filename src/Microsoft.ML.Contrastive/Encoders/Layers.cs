@@ -1,0 +1,111 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Contrastive;
+
+// TorchSharp's own layers draw their first weights from the process's global generator, which belongs to the host
+// program. These draw from a generator that is given.
+
+/// <summary>y = x W' + b. W [out, in] and b start uniform in +-1/sqrt(in), as PyTorch's do.</summary>
+internal sealed class Linear : nn.Module<Tensor, Tensor>
+{
+    private readonly Parameter weight;
+    private readonly Parameter? bias;
+
+    public Linear(long inputs, long outputs, Generator generator, bool hasBias = true)
+        : base(nameof(Linear))
+    {
+        double bound = 1 / Math.Sqrt(inputs);
+        weight = new Parameter(empty(outputs, inputs).uniform_(-bound, bound, generator));
+        bias = hasBias ? new Parameter(empty(outputs).uniform_(-bound, bound, generator)) : null;
+        register_parameter(nameof(weight), weight);
+        if (bias is not null)
+            register_parameter(nameof(bias), bias);
+    }
+
+    public override Tensor forward(Tensor input) => nn.functional.linear(input, weight, bias);
+}
+
+/// <summary>A square convolution without bias; weights normal with deviation sqrt(2 / fan-out) (He et al. 2015).</summary>
+internal sealed class Convolution : nn.Module<Tensor, Tensor>
+{
+    private readonly Parameter weight;
+    private readonly long[] _stride, _padding;
+
+    public Convolution(long inputs, long outputs, int kernel, int stride, Generator generator)
+        : base(nameof(Convolution))
+    {
+        weight = new Parameter(empty(outputs, inputs, kernel, kernel).normal_(0, Math.Sqrt(2.0 / (outputs * kernel * kernel)), generator));
+        _stride = [stride, stride];
+        _padding = [kernel / 2, kernel / 2];
+        register_parameter(nameof(weight), weight);
+    }
+
+    public override Tensor forward(Tensor input) => nn.functional.conv2d(input, weight, null, _stride, _padding);
+}
+
+/// <summary>
+/// Batch norm over [N, C] or [N, C, H, W], eps 1e-5, running statistics with momentum 0.1. With <see cref="Splits"/> above
+/// one, training rows are dealt out to that many groups with statistics of their own, as if each group sat on a device of
+/// its own: what keeps MoCo's query from finding its key by shared statistics (He et al. 2020, section 3.3). The running
+/// statistics then follow the groups' mean.
+/// </summary>
+internal sealed class BatchNorm : nn.Module<Tensor, Tensor>
+{
+    private const double Momentum = 0.1, Epsilon = 1e-5;
+    private readonly Parameter? weight, bias;
+    private readonly Tensor running_mean, running_var;
+
+    public BatchNorm(long channels, bool affine = true, double weightStart = 1)
+        : base(nameof(BatchNorm))
+    {
+        if (affine)
+        {
+            weight = new Parameter(full(channels, weightStart));
+            bias = new Parameter(zeros(channels));
+            register_parameter(nameof(weight), weight);
+            register_parameter(nameof(bias), bias);
+        }
+        running_mean = zeros(channels);
+        running_var = ones(channels);
+        register_buffer(nameof(running_mean), running_mean);
+        register_buffer(nameof(running_var), running_var);
+    }
+
+    /// <summary>Number of groups; row i belongs to group i modulo this number. The batch must be a multiple of it.</summary>
+    public int Splits { get; set; } = 1;
+
+    /// <summary>Sets <see cref="Splits"/> of every batch norm in a module.</summary>
+    public static void SplitAll(nn.Module module, int splits)
+    {
+        foreach (BatchNorm norm in module.modules().OfType<BatchNorm>())
+            norm.Splits = splits;
+    }
+
+    public override Tensor forward(Tensor input)
+    {
+        if (!training || Splits == 1)
+            return nn.functional.batch_norm(input, running_mean, running_var, weight, bias, training, Momentum, Epsilon);
+
+        long rows = input.shape[0], channels = input.shape[1];
+        if (rows % Splits != 0)
+            throw new ArgumentException($"A batch of {rows} rows cannot be split into {Splits} groups for batch norm.", nameof(input));
+        long[] grouped = [rows / Splits, channels * Splits, .. input.shape[2..]];
+        using Tensor mean = running_mean.repeat(Splits), variance = running_var.repeat(Splits);
+        using Tensor? scale = weight?.repeat(Splits), shift = bias?.repeat(Splits);
+        using Tensor output = nn.functional.batch_norm(input.reshape(grouped), mean, variance, scale, shift, true, Momentum, Epsilon);
+        using (no_grad())
+        {
+            running_mean.copy_(mean.view(Splits, channels).mean([0]));
+            running_var.copy_(variance.view(Splits, channels).mean([0]));
+        }
+        return output.reshape(input.shape);
+    }
+}
+
+/// <summary>max(x, 0), in place: what comes before it needs only its own input for its gradient.</summary>
+internal sealed class Relu() : nn.Module<Tensor, Tensor>(nameof(Relu))
+{
+    public override Tensor forward(Tensor input) => nn.functional.relu(input, inplace: true);
+}

@@ -1,0 +1,32 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Contrastive;
+
+/// <summary>What stands between and behind the linear layers of an <see cref="Mlp"/>.</summary>
+/// <param name="HiddenNorm">Batch norm after each hidden layer; the layer then has no bias, unless <paramref name="HiddenBias"/>.</param>
+/// <param name="HiddenBias">Biases in the hidden layers.</param>
+/// <param name="OutputBias">A bias in the last layer.</param>
+/// <param name="OutputNorm">Batch norm without scale and shift behind the last layer.</param>
+internal sealed record MlpForm(bool HiddenNorm, bool HiddenBias, bool OutputBias, bool OutputNorm = false);
+
+/// <summary>Projectors and predictors: linear layers with ReLU between them.</summary>
+internal static class Mlp
+{
+    /// <summary>[N, inputs] to [N, outputs] through <paramref name="layers"/> linear layers, at least one.</summary>
+    public static nn.Module<Tensor, Tensor> Create(long inputs, long hidden, long outputs, int layers, MlpForm form, Generator generator)
+    {
+        var stack = new List<nn.Module<Tensor, Tensor>>();
+        for (int layer = 1; layer < layers; layer++)
+        {
+            stack.Add(new Linear(layer == 1 ? inputs : hidden, hidden, generator, form.HiddenBias));
+            if (form.HiddenNorm)
+                stack.Add(new BatchNorm(hidden));
+            stack.Add(new Relu());
+        }
+        stack.Add(new Linear(layers == 1 ? inputs : hidden, outputs, generator, form.OutputBias));
+        if (form.OutputNorm)
+            stack.Add(new BatchNorm(outputs, affine: false));
+        return nn.Sequential(stack);
+    }
+}

@@ -1,0 +1,16 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Contrastive;
+
+/// <summary>Weights and statistics between two modules of one shape, whatever their devices.</summary>
+internal static class ModuleState
+{
+    public static void Copy(nn.Module from, nn.Module to)
+    {
+        using var noGradient = no_grad();
+        Dictionary<string, Tensor> source = from.state_dict();
+        foreach ((string name, Tensor target) in to.state_dict())
+            target.copy_(source[name]);
+    }
+}

@@ -1,0 +1,62 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Contrastive;
+
+/// <summary>What is known at the start of a run, from which settings left null are filled.</summary>
+/// <param name="Rows">Examples to learn from.</param>
+/// <param name="BatchSize">N, examples a step.</param>
+/// <param name="TotalSteps">Steps of the whole run.</param>
+/// <param name="ImageHeight">Height of a view in pixels.</param>
+/// <param name="ImageWidth">Width of a view in pixels.</param>
+/// <param name="Channels">1 or 3.</param>
+/// <param name="FeatureSize">D, the length of the encoder's representation.</param>
+public sealed record RunFacts(long Rows, int BatchSize, long TotalSteps, int ImageHeight, int ImageWidth, int Channels, int FeatureSize)
+{
+    /// <summary>Steps of one epoch; the last partial batch is dropped.</summary>
+    public long StepsPerEpoch => Rows / BatchSize;
+
+    /// <summary>True for views under 64 pixels, where papers on CIFAR-10 change the recipe: no blur, smaller heads.</summary>
+    public bool SmallImages => Math.Min(ImageHeight, ImageWidth) < 64;
+}
+
+/// <summary>What a method gets to build its learner from.</summary>
+/// <param name="CreateEncoder">A new encoder, each time with other random weights: a batch in, [N, D] out.</param>
+/// <param name="FeatureSize">D.</param>
+/// <param name="Generator">Where heads and memory draw their first values from.</param>
+/// <param name="Facts">The run.</param>
+public sealed record LearnerSetup(Func<nn.Module<Tensor, Tensor>> CreateEncoder, int FeatureSize, Generator Generator, RunFacts Facts);
+
+/// <summary>
+/// A method of self-supervised learning as an immutable record of its recipe: views, optimizer, rate, and the numbers that
+/// are its own. A setting left null is filled at the start of Fit by the rule in its documentation, logged, and kept in the
+/// model's manifest. Derive from it to train with a method of your own; see docs/own-method.md.
+/// </summary>
+public abstract record ContrastiveMethod
+{
+    /// <summary>One recipe per view. Null: the method's published views, without blur under 64 pixels.</summary>
+    public IReadOnlyList<ImageAugmentation>? Augmentations { get; init; }
+
+    /// <summary>The optimizer. Null: the method's own, at the scale of the run.</summary>
+    public OptimizerSettings? Optimizer { get; init; }
+
+    /// <summary>The learning rate. Null: the method's own, at the scale of the run.</summary>
+    public LearningRate? LearningRate { get; init; }
+
+    /// <summary>Largest norm of the whole gradient, above 0; longer ones are shortened to it. Null, the default, for no limit.</summary>
+    public double? MaxGradientNorm { get; init; }
+
+    /// <summary>This recipe with every null filled, by documented rules alone. The base fills nothing: override it.</summary>
+    /// <exception cref="ArgumentException">A setting is out of its range or does not fit the run.</exception>
+    public abstract ContrastiveMethod Resolve(RunFacts facts);
+
+    /// <summary>Builds what trains. Called on a resolved record.</summary>
+    public abstract Learner CreateLearner(LearnerSetup setup);
+
+    /// <summary>Throws unless <see cref="Augmentations"/> is null or has this many recipes.</summary>
+    protected void RequireViews(int count)
+    {
+        if (Augmentations is { } given && given.Count != count)
+            throw new ArgumentException($"{GetType().Name} needs {count} views, but Augmentations has {given.Count}.", nameof(Augmentations));
+    }
+}

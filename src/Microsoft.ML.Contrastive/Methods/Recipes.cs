@@ -1,0 +1,89 @@
+using System.Text.Json.Serialization;
+
+namespace Microsoft.ML.Contrastive;
+
+/// <summary>How a method's gradient becomes a step.</summary>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
+[JsonDerivedType(typeof(Sgd), "sgd")]
+[JsonDerivedType(typeof(Lars), "lars")]
+[JsonDerivedType(typeof(AdamW), "adamW")]
+public abstract record OptimizerSettings
+{
+    private protected OptimizerSettings()
+    {
+    }
+
+    /// <summary>Pull towards zero, at least 0.</summary>
+    public double WeightDecay { get; init; }
+
+    /// <summary>Whether biases and the scales and shifts of norms decay too.</summary>
+    public bool DecayBiasesAndNorms { get; init; }
+}
+
+/// <summary>
+/// Stochastic gradient descent: v = m v + (g + decay w), w = w - rate v. Biases and norms decay unless
+/// <see cref="OptimizerSettings.DecayBiasesAndNorms"/> is turned off, as in MoCo's and SimSiam's code.
+/// </summary>
+public sealed record Sgd : OptimizerSettings
+{
+    /// <summary>SGD with decay on all parameters.</summary>
+    public Sgd() => DecayBiasesAndNorms = true;
+
+    /// <summary>m, 0 to below 1. The default value is 0.9.</summary>
+    public double Momentum { get; init; } = 0.9;
+}
+
+/// <summary>
+/// Layer-wise adaptive rates (You et al. 2017) in the form used for large-batch self-supervision: decay is added first,
+/// each weight matrix's gradient is scaled by <c>TrustCoefficient * ||w|| / ||g + decay w||</c> (1 where a norm is 0), and the
+/// rate is applied after the momentum. Parameters of one dimension have neither scaling nor decay.
+/// </summary>
+public sealed record Lars : OptimizerSettings
+{
+    /// <summary>Momentum, 0 to below 1. The default value is 0.9.</summary>
+    public double Momentum { get; init; } = 0.9;
+
+    /// <summary>The trust coefficient, above 0. The default value is 0.001.</summary>
+    public double TrustCoefficient { get; init; } = 0.001;
+}
+
+/// <summary>Adam with decoupled weight decay (Loshchilov and Hutter 2019). Biases and norms do not decay.</summary>
+public sealed record AdamW : OptimizerSettings
+{
+    /// <summary>Decay of the gradient's mean, 0 to below 1. The default value is 0.9.</summary>
+    public double Beta1 { get; init; } = 0.9;
+
+    /// <summary>Decay of the squared gradient's mean, 0 to below 1. The default value is 0.999.</summary>
+    public double Beta2 { get; init; } = 0.999;
+
+    /// <summary>Added to the root, above 0. The default value is 1e-8.</summary>
+    public double Epsilon { get; init; } = 1e-8;
+}
+
+/// <summary>How the learning rate grows with the batch.</summary>
+public enum RateScaling
+{
+    /// <summary>Rate = base * batch / 256 (Goyal et al. 2017): the default.</summary>
+    Linear,
+
+    /// <summary>Rate = base * sqrt(batch) (Chen et al. 2020, appendix B.1).</summary>
+    SquareRoot,
+
+    /// <summary>Rate = base, whatever the batch.</summary>
+    None,
+}
+
+/// <summary>A learning rate that rises linearly from 0 and then falls along half a cosine to 0.</summary>
+/// <param name="Base">The rate before scaling, above 0.</param>
+/// <param name="WarmupEpochs">Epochs of linear rise, at least 0; never more than a tenth of the run. The default value is 0.</param>
+/// <param name="Scaling">How the rate grows with the batch. The default value is <see cref="RateScaling.Linear"/>.</param>
+public sealed record LearningRate(double Base, double WarmupEpochs = 0, RateScaling Scaling = RateScaling.Linear)
+{
+    /// <summary>The highest rate, reached after the warm-up.</summary>
+    public double Peak(int batchSize) => Scaling switch
+    {
+        RateScaling.Linear => Base * batchSize / 256,
+        RateScaling.SquareRoot => Base * Math.Sqrt(batchSize),
+        _ => Base,
+    };
+}

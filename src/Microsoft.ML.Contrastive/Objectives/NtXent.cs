@@ -1,0 +1,39 @@
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn.functional;
+
+namespace Microsoft.ML.Contrastive;
+
+/// <summary>
+/// The normalised temperature-scaled cross-entropy of SimCLR (Chen et al. 2020, equation 1). Each of the 2N projections is
+/// to find its partner, the other view of the same example, among the 2N - 1 others by cosine similarity:
+/// l(i, j) = -log( exp(s_ij / t) / sum over k != i of exp(s_ik / t) ), the mean over all 2N rows.
+/// </summary>
+/// <remarks>
+/// The published TensorFlow code returns the sum of both directions, twice this value. <see cref="InfoNce"/> has the same
+/// form with negatives from a queue instead of the batch.
+/// </remarks>
+public static class NtXent
+{
+    /// <summary>The loss, a scalar.</summary>
+    /// <param name="first">Projections of the first views [N, D], of any length: rows are made unit here.</param>
+    /// <param name="second">Projections of the second views [N, D], row i from the same example.</param>
+    /// <param name="temperature">t, above 0; 0.1 on ImageNet, 0.5 on CIFAR-10 in the paper.</param>
+    public static Tensor Loss(Tensor first, Tensor second, double temperature) => PerRow(first, second, temperature).mean();
+
+    /// <summary>The loss of each row, first views above second views: [2N].</summary>
+    /// <inheritdoc cref="Loss"/>
+    public static Tensor PerRow(Tensor first, Tensor second, double temperature)
+    {
+        ShapeCheck.SameMatrices(first, second);
+        ShapeCheck.Positive(temperature);
+        long rows = first.shape[0];
+        Tensor all = normalize(cat([first, second], 0));
+        Tensor self = eye(2 * rows, dtype: ScalarType.Bool, device: first.device);
+        Tensor logits = all.mm(all.t()).div_(temperature).masked_fill(self, double.NegativeInfinity);
+        Tensor partner = cat([arange(rows, 2 * rows, device: first.device), arange(rows, device: first.device)], 0);
+        return cross_entropy(logits, partner, reduction: nn.Reduction.None);
+    }
+
+    /// <summary>The loss when all similarities are equal: ln(2N - 1).</summary>
+    public static double FlatLoss(long rows) => Math.Log(2 * rows - 1);
+}

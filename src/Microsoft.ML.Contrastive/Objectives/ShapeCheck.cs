@@ -1,0 +1,34 @@
+using System.Runtime.CompilerServices;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Contrastive;
+
+/// <summary>Shapes are checked here, by name, before they reach native code.</summary>
+internal static class ShapeCheck
+{
+    public static void SameMatrices(
+        Tensor first, Tensor second,
+        [CallerArgumentExpression(nameof(first))] string firstName = "", [CallerArgumentExpression(nameof(second))] string secondName = "")
+    {
+        if (first.dim() != 2 || !first.shape.AsSpan().SequenceEqual(second.shape))
+            throw new ArgumentException($"{firstName} and {secondName} must both be [N, D], not {Print(first)} and {Print(second)}.", secondName);
+        if (first.shape[0] == 0)
+            throw new ArgumentException($"{firstName} has no rows.", firstName);
+    }
+
+    public static void SameWidth(
+        Tensor first, Tensor second,
+        [CallerArgumentExpression(nameof(first))] string firstName = "", [CallerArgumentExpression(nameof(second))] string secondName = "")
+    {
+        if (second.dim() != 2 || second.shape[1] != first.shape[1])
+            throw new ArgumentException($"{secondName} must be [K, {first.shape[1]}] like {firstName}, not {Print(second)}.", secondName);
+    }
+
+    public static void Positive(double temperature, [CallerArgumentExpression(nameof(temperature))] string name = "")
+    {
+        if (!(temperature > 0 && double.IsFinite(temperature)))
+            throw new ArgumentOutOfRangeException(name, temperature, "A temperature must be above 0.");
+    }
+
+    private static string Print(Tensor tensor) => $"[{string.Join(", ", tensor.shape)}]";
+}

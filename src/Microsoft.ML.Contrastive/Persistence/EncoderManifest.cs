@@ -1,0 +1,98 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+
+namespace Microsoft.ML.Contrastive;
+
+/// <summary>
+/// All of a fitted encoder but its weights: what a reader of the zip's manifest.json sees. Data only: nothing in it names
+/// code. How it was trained is kept for the record and is not needed to load.
+/// </summary>
+internal sealed record EncoderManifest
+{
+    /// <summary>The newest form that this library knows; a file with a higher number is refused.</summary>
+    public const int CurrentFormat = 1;
+
+    public required int Format { get; init; }
+
+    /// <summary>Version of the library that wrote it.</summary>
+    public required string Library { get; init; }
+
+    public required string OutputColumn { get; init; }
+
+    public required string InputColumn { get; init; }
+
+    /// <summary>Null where the input column holds MLImage.</summary>
+    public ImageShape? ImageShape { get; init; }
+
+    public MissingImages MissingImages { get; init; }
+
+    /// <summary>Rows and columns of pixels, and channels, of what the network takes.</summary>
+    public required int Height { get; init; }
+
+    public required int Width { get; init; }
+
+    public required int Channels { get; init; }
+
+    public required Normalization Normalization { get; init; }
+
+    public required ImageEncoder Encoder { get; init; }
+
+    /// <summary>Rows that are featurized together.</summary>
+    public required int BatchSize { get; init; }
+
+    /// <summary>Method with all its settings, steps, seed, rows: whatever Fit decided.</summary>
+    public JsonObject? Training { get; init; }
+
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        WriteIndented = true,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false) },
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        MaxDepth = 32,
+        NumberHandling = JsonNumberHandling.Strict,
+    };
+
+    public string ToJson() => JsonSerializer.Serialize(this, Json);
+
+    /// <summary>Settings of any record as JSON, by its own type.</summary>
+    public static JsonNode? Describe(object settings) => JsonSerializer.SerializeToNode(settings, settings.GetType(), Json);
+
+    /// <exception cref="InvalidDataException">Not a manifest, one of a newer library, or one with settings out of range.</exception>
+    public static EncoderManifest Parse(string json)
+    {
+        try
+        {
+            int? format = (int?)JsonNode.Parse(json, documentOptions: new JsonDocumentOptions { MaxDepth = 32 })?["format"];
+            if (format > CurrentFormat)
+                throw new InvalidDataException($"This model was written in format {format} by a newer version of ContrastiveML; this version reads up to {CurrentFormat}. Update the package ContrastiveML.");
+            EncoderManifest manifest = JsonSerializer.Deserialize<EncoderManifest>(json, Json) ?? throw new JsonException("it is empty");
+            manifest.Check();
+            return manifest;
+        }
+        catch (Exception error) when (error is JsonException or ArgumentException or FormatException or InvalidOperationException or NotSupportedException)
+        {
+            throw new InvalidDataException($"The model's manifest.json is damaged or edited: {error.Message}", error);
+        }
+    }
+
+    private void Check()
+    {
+        Encoder.Validate();
+        Require(Format >= 1, nameof(Format));
+        Require(Height is >= 1 and <= 1 << 14, nameof(Height));
+        Require(Width is >= 1 and <= 1 << 14, nameof(Width));
+        Require(Channels is 1 or 3, nameof(Channels));
+        Require(Math.Min(Height, Width) >= Encoder.MinImageSize, nameof(Encoder));
+        Require(BatchSize is >= 1 and <= 1 << 20, nameof(BatchSize));
+        Require(!string.IsNullOrEmpty(OutputColumn) && !string.IsNullOrEmpty(InputColumn), nameof(InputColumn));
+        Require(Normalization.Mean.Length == Channels && Normalization.Deviation.Length == Channels && Normalization.Deviation.All(value => value > 0), nameof(Normalization));
+
+        static void Require(bool condition, string field)
+        {
+            if (!condition)
+                throw new ArgumentException($"its '{field}' is out of range.");
+        }
+    }
+}

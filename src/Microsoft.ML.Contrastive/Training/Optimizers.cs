@@ -1,0 +1,115 @@
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Contrastive;
+
+/// <summary>Turns gradients into a step over <see cref="ParameterGroup"/>s; what it remembers is in <see cref="State"/>.</summary>
+internal abstract class Optimizer : IDisposable
+{
+    /// <summary>The optimizer that the settings describe.</summary>
+    public static Optimizer Create(OptimizerSettings settings, IReadOnlyList<ParameterGroup> groups) => settings switch
+    {
+        Sgd sgd => new SgdOptimizer(sgd, groups),
+        Lars lars => new LarsOptimizer(lars, groups),
+        AdamW adam => new AdamWOptimizer(adam, groups),
+        _ => throw new ArgumentException($"No optimizer for {settings.GetType().Name}.", nameof(settings)),
+    };
+
+    /// <summary>Named tensors that a resumed run needs.</summary>
+    public abstract IEnumerable<(string Name, Tensor Value)> State { get; }
+
+    /// <summary>One step. The gradients may be overwritten.</summary>
+    /// <param name="rate">The scheduled rate.</param>
+    /// <param name="constantRate">The rate of groups that do not follow the schedule.</param>
+    public abstract void Step(double rate, double constantRate);
+
+    public void Dispose()
+    {
+        foreach ((_, Tensor value) in State)
+            value.Dispose();
+    }
+
+    private protected static Tensor[] ZerosLike(IReadOnlyList<ParameterGroup> groups) => [.. groups.Select(group => zeros_like(group.Values))];
+
+    private protected static double DecayOf(OptimizerSettings settings, ParameterGroup group)
+        => group.IsMatrix || settings.DecayBiasesAndNorms ? settings.WeightDecay : 0;
+}
+
+/// <summary>See <see cref="Sgd"/>.</summary>
+internal sealed class SgdOptimizer(Sgd settings, IReadOnlyList<ParameterGroup> groups) : Optimizer
+{
+    private readonly Tensor[] _velocity = ZerosLike(groups);
+
+    public override IEnumerable<(string Name, Tensor Value)> State => _velocity.Select((value, i) => ($"velocity.{i}", value));
+
+    public override void Step(double rate, double constantRate)
+    {
+        foreach ((int i, ParameterGroup group) in groups.Index())
+        {
+            double decay = DecayOf(settings, group);
+            if (decay > 0)
+                group.Gradients.add_(group.Values, alpha: decay);
+            _velocity[i].mul_(settings.Momentum).add_(group.Gradients);
+            group.Values.add_(_velocity[i], alpha: -(group.ConstantRate ? constantRate : rate));
+        }
+    }
+}
+
+/// <summary>See <see cref="Lars"/>.</summary>
+internal sealed class LarsOptimizer(Lars settings, IReadOnlyList<ParameterGroup> groups) : Optimizer
+{
+    private readonly Tensor[] _velocity = ZerosLike(groups);
+
+    public override IEnumerable<(string Name, Tensor Value)> State => _velocity.Select((value, i) => ($"velocity.{i}", value));
+
+    public override void Step(double rate, double constantRate)
+    {
+        using var scope = NewDisposeScope();
+        foreach ((int i, ParameterGroup group) in groups.Index())
+        {
+            double decay = DecayOf(settings, group);
+            if (decay > 0)
+                group.Gradients.add_(group.Values, alpha: decay);
+            if (group.IsMatrix)
+                foreach ((Tensor value, Tensor gradient) in group.Tensors)
+                    gradient.mul_(Trust(value, gradient, settings.TrustCoefficient));
+            _velocity[i].mul_(settings.Momentum).add_(group.Gradients);
+            group.Values.add_(_velocity[i], alpha: -(group.ConstantRate ? constantRate : rate));
+        }
+    }
+
+    /// <summary>coefficient * ||w|| / ||d||, or 1 where a norm is 0; a scalar, without leaving the device.</summary>
+    public static Tensor Trust(Tensor weight, Tensor direction, double coefficient)
+    {
+        Tensor weightNorm = weight.norm(), directionNorm = direction.norm();
+        return where(weightNorm.mul(directionNorm).gt(0), weightNorm.div(directionNorm).mul_(coefficient), ones_like(weightNorm));
+    }
+}
+
+/// <summary>See <see cref="AdamW"/>.</summary>
+internal sealed class AdamWOptimizer(AdamW settings, IReadOnlyList<ParameterGroup> groups) : Optimizer
+{
+    private readonly Tensor[] _mean = ZerosLike(groups), _square = ZerosLike(groups);
+    private readonly Tensor _steps = zeros(1, ScalarType.Int64);
+
+    public override IEnumerable<(string Name, Tensor Value)> State =>
+    [
+        .. _mean.Select((value, i) => ($"mean.{i}", value)), .. _square.Select((value, i) => ($"square.{i}", value)), ("steps", _steps),
+    ];
+
+    public override void Step(double rate, double constantRate)
+    {
+        using var scope = NewDisposeScope();
+        long done = _steps.add_(1).item<long>();
+        double correct1 = 1 - Math.Pow(settings.Beta1, done), correct2 = 1 - Math.Pow(settings.Beta2, done);
+        foreach ((int i, ParameterGroup group) in groups.Index())
+        {
+            double own = group.ConstantRate ? constantRate : rate, decay = DecayOf(settings, group);
+            if (decay > 0)
+                group.Values.mul_(1 - own * decay);
+            _mean[i].mul_(settings.Beta1).add_(group.Gradients, alpha: 1 - settings.Beta1);
+            _square[i].mul_(settings.Beta2).addcmul_(group.Gradients, group.Gradients, 1 - settings.Beta2);
+            Tensor root = _square[i].div(correct2).sqrt_().add_(settings.Epsilon);
+            group.Values.addcdiv_(_mean[i], root, -own / correct1);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Contrastive;
+
+/// <summary>What one step showed.</summary>
+/// <param name="Loss">The loss before the step.</param>
+/// <param name="EmbeddingDeviation">
+/// Mean over channels of the deviation of unit embeddings, times sqrt(D): about 1 when they fill the sphere, 0 when they
+/// have collapsed. NaN when it was not asked for.
+/// </param>
+internal readonly record struct StepResult(double Loss, double EmbeddingDeviation);
+
+/// <summary>
+/// One training step, the same for every method: targets that go first, loss, gradient, optimizer, targets that go last,
+/// memory. It owns the flat buffers, which the learner's parameters look into from then on.
+/// </summary>
+internal sealed class StepRunner(Learner learner, OptimizerSettings settings, double? maxGradientNorm = null) : IDisposable
+{
+    private readonly FlatParameters _parameters = new(learner);
+    private Optimizer? _optimizer;
+
+    public StepResult Run(Views views, Step step, double rate, double constantRate, bool measureEmbedding = false)
+    {
+        _optimizer ??= Optimizer.Create(settings, _parameters.Groups);
+        using var scope = NewDisposeScope();
+        using (no_grad())
+            _parameters.UpdateTargets(MomentumTiming.BeforeLoss, step);
+
+        Tensor loss = learner.Loss(views, step);
+        double value = loss.ToDouble();
+        if (!double.IsFinite(value))
+            return new StepResult(value, double.NaN);
+        _parameters.Gradients.zero_();
+        loss.backward();
+
+        using (no_grad())
+        {
+            if (maxGradientNorm is { } limit)
+            {
+                double norm = _parameters.Gradients.norm().ToDouble();
+                if (norm > limit)
+                    _parameters.Gradients.mul_(limit / norm);
+            }
+            _optimizer.Step(rate, constantRate);
+            _parameters.UpdateTargets(MomentumTiming.AfterStep, step);
+            learner.AfterStep(step);
+            return new StepResult(value, measureEmbedding && step.Embedding is { } embedding ? Deviation(embedding) : double.NaN);
+        }
+    }
+
+    /// <summary>See <see cref="StepResult.EmbeddingDeviation"/>.</summary>
+    public static double Deviation(Tensor embedding)
+        => nn.functional.normalize(embedding.detach()).std(0, unbiased: false).mean().ToDouble() * Math.Sqrt(embedding.shape[1]);
+
+    public void Dispose()
+    {
+        _optimizer?.Dispose();
+        _parameters.Dispose();
+    }
+}
+
+internal static class ScalarReading
+{
+    /// <summary>The number in a scalar tensor of any floating type.</summary>
+    public static double ToDouble(this Tensor scalar) => scalar.dtype == ScalarType.Float64 ? scalar.item<double>() : scalar.item<float>();
+}

@@ -1,0 +1,39 @@
+namespace Microsoft.ML.Contrastive;
+
+/// <summary>The run: how long, in which batches, and how it is watched. The recipe belongs to the method.</summary>
+public sealed record TrainingOptions
+{
+    /// <summary>Passes over the rows, at least 1. Null: <see cref="Steps"/> decides, and without it <see cref="DefaultEpochs"/>.</summary>
+    public int? Epochs { get; init; }
+
+    /// <summary>Training steps, at least 1; wins over <see cref="Epochs"/>. The default value is null.</summary>
+    public int? Steps { get; init; }
+
+    /// <summary>Passes when neither <see cref="Epochs"/> nor <see cref="Steps"/> is set.</summary>
+    public const int DefaultEpochs = 20;
+
+    /// <summary>N, examples a step, at least 2. The default value is 256. The last partial batch of an epoch is dropped.</summary>
+    public int BatchSize { get; init; } = 256;
+
+    /// <summary>Threads that make views beside training, at least 1. The default value is 1. It never changes the result.</summary>
+    public int ViewThreads { get; init; } = 1;
+
+    /// <summary>Receives <see cref="TrainingProgress"/> at the first step, the last, and every <see cref="ReportEvery"/> steps between. The default value is null.</summary>
+    public IProgress<TrainingProgress>? Progress { get; init; }
+
+    /// <summary>Steps between two reports, at least 1. The default value is 10.</summary>
+    public int ReportEvery { get; init; } = 10;
+
+    /// <summary>Stops training between two steps with an <see cref="OperationCanceledException"/>.</summary>
+    public CancellationToken CancellationToken { get; init; }
+
+    internal void Validate()
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(Epochs ?? 1, 1, nameof(Epochs));
+        ArgumentOutOfRangeException.ThrowIfLessThan(Steps ?? 1, 1, nameof(Steps));
+        ArgumentOutOfRangeException.ThrowIfLessThan(ViewThreads, 1, nameof(ViewThreads));
+        ArgumentOutOfRangeException.ThrowIfLessThan(ReportEvery, 1, nameof(ReportEvery));
+        if (BatchSize < 2)
+            throw new ArgumentOutOfRangeException(nameof(BatchSize), BatchSize, "A batch needs at least two examples: batch norm and in-batch negatives have nothing to compare one with.");
+    }
+}
