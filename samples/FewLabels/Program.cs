@@ -1,6 +1,7 @@
 using System.Globalization;
 using FewLabels;
 using Microsoft.ML;
+using Microsoft.ML.Contrastive;
 
 // Many pictures, few labels. An encoder learns from Fashion-MNIST's 60,000 training images without their labels; then
 // an ordinary ML.NET classifier learns from 100 or 1,000 labelled ones, on the encoder's features and on its rivals.
@@ -28,6 +29,8 @@ static int Demo(Options options, FashionMnist data)
     var recipe = options.Quick ? Recipe.Quick : new Recipe
     {
         UnlabelledImages = 60_000,
+        Method = new SimClrV1(),
+        Encoder = ImageEncoder.SmallConvNet(width: 32),
         PretrainingEpochs = 12,
         LabelCounts = [100, 1_000],
         Draws = 10,

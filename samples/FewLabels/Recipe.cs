@@ -1,3 +1,5 @@
+using Microsoft.ML.Contrastive;
+
 namespace FewLabels;
 
 /// <summary>All numbers that were chosen, in one place; docs/few-labels.md tells what was tried.</summary>
@@ -7,6 +9,8 @@ internal sealed record Recipe
     public static Recipe Quick { get; } = new()
     {
         UnlabelledImages = 2_000,
+        Method = new SimClrV1(),
+        Encoder = ImageEncoder.SmallConvNet(width: 8),
         PretrainingEpochs = 1,
         LabelCounts = [50, 100],
         Draws = 2,
@@ -42,6 +46,13 @@ internal sealed record Recipe
 
     /// <summary>How many of the draws decide that length.</summary>
     public required int LabelsAloneTrialDraws { get; init; }
+
+    /// <summary>What the encoder learns by.</summary>
+    public required ContrastiveMethod Method { get; init; }
+
+    public required ImageEncoder Encoder { get; init; }
+
+    public int BatchSize { get; init; } = 256;
 
     /// <summary>Passes over the unlabelled images, unless <see cref="PretrainingSteps"/> is given.</summary>
     public required int PretrainingEpochs { get; init; }
