@@ -171,6 +171,8 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         ImageStore store, EncoderManifest manifest, ContrastiveMethod method, RunFacts facts, ulong seed, Device device,
         nn.Module<Tensor, Tensor> result, IChannel channel)
     {
+        if (_options.Training.KeepFreedMemory)
+            CLibrary.KeepFreedMemory();
         using var scope = NewDisposeScope();
         using var generator = new Generator(seed + 1);
         using Learner learner = method.CreateLearner(new LearnerSetup(

@@ -18,6 +18,12 @@ public sealed record TrainingOptions
     /// <summary>Threads that make views beside training, at least 1. The default value is 1. It never changes the result.</summary>
     public int ViewThreads { get; init; } = 1;
 
+    /// <summary>
+    /// Lets the C library keep freed memory for the next step: on Linux with glibc small networks train about 1.7 times as
+    /// fast. It holds for the whole process and stays after Fit, and so is the program's to decide. The default value is false.
+    /// </summary>
+    public bool KeepFreedMemory { get; init; }
+
     /// <summary>Receives <see cref="TrainingProgress"/> at the first step, the last, and every <see cref="ReportEvery"/> steps between. The default value is null.</summary>
     public IProgress<TrainingProgress>? Progress { get; init; }
 
