@@ -6,8 +6,8 @@ namespace FewLabels;
 
 /// <summary>The best that one input did on the validation part with one number of labels.</summary>
 /// <param name="Test">Each draw's accuracy on the test images, to be asked once, at the end.</param>
-/// <param name="Model">The first draw's classifier, where it is one of ML.NET's.</param>
-internal sealed record Finalist(string Input, int Labels, string Settings, double Validation, Func<ImageSet, int[], double[]> Test, ITransformer? Model = null);
+/// <param name="Pipeline">From the image to the first draw's prediction, where the classifier is one of ML.NET's.</param>
+internal sealed record Finalist(string Input, int Labels, string Settings, double Validation, Func<ImageSet, int[], double[]> Test, Func<ITransformer>? Pipeline = null);
 
 /// <summary>How a finalist did on the test images, draw by draw.</summary>
 internal sealed record Result(Finalist Of, double[] Test)
@@ -43,14 +43,21 @@ internal sealed class Comparison(MLContext ml, Recipe recipe, ImageSet training,
             var features = Inputs.Compute(ml, candidate.Encoder, training, needed);
             return recipe.LabelCounts.SelectMany(labels => recipe.L2.Select(l2 =>
             {
-                var models = Classifier.Fit(features, draws.OfSize(labels), l2);
-                double validation = Classifier.Accuracies(models, features, draws.Validation).Average();
+                double validation = Validation(Classifier.Fit(features, [.. draws.OfSize(labels).Take(recipe.TrialDraws)], l2));
                 progress(++done / total, $"{labels} labels");
-                return new Finalist(input.Name, labels, FormattableString.Invariant($"{candidate.Setting}L2 {l2:g}"), validation,
-                    (test, images) => Classifier.Accuracies(models, TestFeatures(candidate.Encoder, test, images), images), models[0]);
+                return (candidate, features, labels, l2, validation);
             }));
+
+            double Validation(ITransformer[] models) => Classifier.Accuracies(models, features, draws.Validation).Average();
         });
-        return [.. trials.GroupBy(t => t.Labels).Select(t => t.MaxBy(f => f.Validation)!)];
+        return [.. trials.GroupBy(t => t.labels).Select(t => t.MaxBy(trial => trial.validation)).Select(best =>
+        {
+            var models = Classifier.Fit(best.features, draws.OfSize(best.labels), best.l2);
+            return new Finalist(
+                input.Name, best.labels, FormattableString.Invariant($"{best.candidate.Setting}L2 {best.l2:g}"), best.validation,
+                (test, images) => Classifier.Accuracies(models, TestFeatures(best.candidate.Encoder, test, images), images),
+                () => best.candidate.Encoder.Append(models[0]));
+        })];
     }
 
     /// <summary>The rival that learns the whole encoder from the labelled images alone.</summary>

@@ -34,11 +34,15 @@ internal static class Inputs
         Pixels(ml).Append(ml.Transforms.ProjectToPrincipalComponents("Features", rank: rank, seed: seed));
 
     /// <summary>
-    /// Each row to length 1, for every input. Of nine normalisations this suited raw pixels and principal components
-    /// best on the validation part (docs/few-labels.md has the table).
+    /// The two normalisations that did best on the validation part, one for pixels and their components, one for encoders
+    /// (docs/few-labels.md): every input gets both, and the validation part chooses.
     /// </summary>
-    public static ITransformer Normalised(MLContext ml, ITransformer encoder, IDataView images) =>
-        encoder.Append(ml.Transforms.NormalizeLpNorm("Features").Fit(encoder.Transform(images)));
+    public static IEnumerable<Candidate> Normalised(MLContext ml, ITransformer encoder, IDataView images, string setting = "")
+    {
+        IDataView features = encoder.Transform(images);
+        yield return new(encoder.Append(ml.Transforms.NormalizeLpNorm("Features").Fit(features)), $"{setting}rows of length 1, ");
+        yield return new(encoder.Append(ml.Transforms.NormalizeMeanVariance("Features", fixZero: false).Fit(features)), $"{setting}standardised, ");
+    }
 
     public static Features Compute(MLContext ml, ITransformer encoder, ImageSet set, int[] images) =>
         new(images.Zip(encoder.Transform(View(ml, set, images)).GetColumn<float[]>("Features")).ToDictionary(p => p.First, p => p.Second), set.Labels);

@@ -25,7 +25,7 @@ internal sealed class Pretraining(MLContext ml, Recipe recipe)
 
     private ContrastivePretrainEstimator Estimator(IProgress<TrainingProgress>? progress) => ml.Transforms.ContrastivePretrain(
         "Features", "Image", recipe.Method, recipe.Encoder,
-        new TrainingOptions { Epochs = recipe.PretrainingSteps is null ? recipe.PretrainingEpochs : null, Steps = recipe.PretrainingSteps, BatchSize = recipe.BatchSize, Progress = progress },
+        new TrainingOptions { Epochs = recipe.PretrainingEpochs, Steps = recipe.PretrainingSteps, BatchSize = recipe.BatchSize, KeepFreedMemory = true, Progress = progress },
         new ImageShape(ImageSet.Side, ImageSet.Side, 1));
 
     // Progress<T> would hand the reports to the thread pool, in no order.

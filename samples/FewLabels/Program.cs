@@ -53,13 +53,13 @@ static int Demo(Options options, FashionMnist data)
 
     // 1. Ways to see an image. Only the last one learned by contrast; none of them saw a label.
     var unlabelled = Inputs.View(ml, training, Enumerable.Range(0, recipe.UnlabelledImages));
-    Candidate Candidate(ITransformer encoder, string setting = "") => new(Inputs.Normalised(ml, encoder, unlabelled), setting);
-    var pixels = Candidate(Inputs.Pixels(ml).Fit(unlabelled));
+    Candidate[] Candidates(ITransformer encoder, string setting = "") => [.. Inputs.Normalised(ml, encoder, unlabelled, setting)];
+    var pixels = Candidates(Inputs.Pixels(ml).Fit(unlabelled));
     var components = show.Part("Principal components", _ =>
-        recipe.Ranks.Select(rank => Candidate(Inputs.PrincipalComponents(ml, rank, recipe.Seed).Fit(unlabelled), $"{rank} components, ")).ToArray());
+        recipe.Ranks.SelectMany(rank => Candidates(Inputs.PrincipalComponents(ml, rank, recipe.Seed).Fit(unlabelled), $"{rank} components, ")).ToArray());
     var pretraining = new Pretraining(ml, recipe);
-    var untrained = Candidate(pretraining.Untrained(unlabelled));
-    var pretrained = Candidate(show.Part("Pretraining without labels", progress => pretraining.Fit(unlabelled, progress)));
+    var untrained = Candidates(pretraining.Untrained(unlabelled));
+    var pretrained = Candidates(show.Part("Pretraining without labels", progress => pretraining.Fit(unlabelled, progress)));
 
     // 2. Whatever has to be chosen is chosen on the validation part.
     var comparison = new Comparison(ml, recipe, training, draws);
@@ -88,7 +88,7 @@ static int Demo(Options options, FashionMnist data)
     // 4. The whole pipeline, from pixels to class name, in one zip that another process loads.
     Directory.CreateDirectory(options.Out);
     string zip = Path.Combine(options.Out, "few-labels.zip");
-    var pipeline = pretrained.Encoder.Append(finalists.Last(f => f.Input == Results.Ours).Model!);
+    var pipeline = finalists.Last(f => f.Input == Results.Ours).Pipeline!();
     ml.Model.Save(pipeline, unlabelled.Schema, zip);
     string[] here = Elsewhere.Predict(ml, pipeline, test, options.Images);
     int same = show.Part("The saved pipeline in a second process", _ => Elsewhere.Agreement(zip, data, here));
@@ -102,7 +102,7 @@ static int Demo(Options options, FashionMnist data)
     string report = Path.Combine(options.Out, "report.html");
     int[] pool = [.. draws.All.SelectMany(d => d)], shown = [.. Enumerable.Range(0, 10).Select(c => Array.IndexOf(test.Labels, (byte)c))];
     int[][] Neighbours(Candidate by) => Report.Nearest(Inputs.Compute(ml, by.Encoder, test, shown), Inputs.Compute(ml, by.Encoder, training, pool), shown, count: 6);
-    Report.Write(report, recipe.Description, pretraining.Losses, results, test, training, shown, Neighbours(pretrained), Neighbours(pixels));
+    Report.Write(report, recipe.Description, pretraining.Losses, results, test, training, shown, Neighbours(pretrained[0]), Neighbours(pixels[0]));
     show.Line($"{report}: the table, the loss curve, and which images the encoder finds alike");
     show.Line($"Time: {string.Join(", ", show.Parts.Select(p => $"{p.Title} {p.Time.TotalSeconds:f0} s"))}; all {show.Elapsed.TotalSeconds:f0} s");
     return same == here.Length ? 0 : 1;

@@ -14,6 +14,7 @@ internal sealed record Recipe
         PretrainingEpochs = 1,
         LabelCounts = [50, 100],
         Draws = 2,
+        TrialDraws = 2,
         ValidationImages = 200,
         TestImages = 500,
         L2 = [1e-4f, 1e-3f],
@@ -35,6 +36,9 @@ internal sealed record Recipe
 
     /// <summary>Regularisations of the classifier; for each input and number of labels the best one is taken.</summary>
     public required float[] L2 { get; init; }
+
+    /// <summary>How many of the draws decide a setting.</summary>
+    public int TrialDraws { get; init; } = 5;
 
     /// <summary>Numbers of principal components, likewise.</summary>
     public required int[] Ranks { get; init; }
