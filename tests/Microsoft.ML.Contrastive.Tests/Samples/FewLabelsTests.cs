@@ -1,0 +1,65 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+
+namespace Microsoft.ML.Contrastive.Tests.Samples;
+
+/// <summary>The demo, run as a user runs it: as a program.</summary>
+[Trait("speed", "slow")]
+public sealed class FewLabelsTests : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("few-labels-");
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    [Fact]
+    public void A_missing_data_file_names_itself_and_the_ways_to_get_it()
+    {
+        (int exitCode, _, string error) = Run("--data", _folder.FullName);
+        Assert.Equal(1, exitCode);
+        Assert.Contains("train-images-idx3-ubyte", error, StringComparison.Ordinal);
+        Assert.Contains("--data FOLDER", error, StringComparison.Ordinal);
+        Assert.Contains("dataset-fashion-mnist", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_damaged_data_file_names_itself()
+    {
+        File.WriteAllBytes(Path.Combine(_folder.FullName, "train-images-idx3-ubyte"), new byte[16 + 60_000 * 784]);
+        (int exitCode, _, string error) = Run("--data", _folder.FullName);
+        Assert.Equal(1, exitCode);
+        Assert.Contains("train-images-idx3-ubyte", error, StringComparison.Ordinal);
+        Assert.Contains("damaged", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_quick_demo_runs_through_and_a_second_process_predicts_the_same()
+    {
+        (int exitCode, string output, string error) = Run("--quick", "--out", _folder.FullName);
+        if (exitCode == 1 && error.Contains("Ways to get Fashion-MNIST", StringComparison.Ordinal))
+            Assert.Skip("Fashion-MNIST cannot be had here: " + error);
+        Assert.True(exitCode == 0, output + error);
+        Assert.Contains("predicts the same for 100 of 100", output, StringComparison.Ordinal);
+        Assert.True(new FileInfo(Path.Combine(_folder.FullName, "few-labels.zip")).Length > 10_000);
+        Assert.Contains("<svg", File.ReadAllText(Path.Combine(_folder.FullName, "report.html")), StringComparison.Ordinal);
+    }
+
+    private static (int ExitCode, string Output, string Error) Run(params string[] arguments)
+    {
+        using Process process = Process.Start(new ProcessStartInfo("dotnet", [Program(), .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
+        Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
+        process.WaitForExit();
+        return (process.ExitCode, output.Result, error.Result);
+    }
+
+    /// <summary>The sample as built beside these tests, in the same configuration.</summary>
+    private static string Program([CallerFilePath] string thisFile = "")
+    {
+        string[] own = AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar).Split(Path.DirectorySeparatorChar);
+        string root = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(thisFile)!, "..", "..", ".."));
+        return Path.Combine([root, "samples", "FewLabels", "bin", .. own[^2..], "FewLabels.dll"]);
+    }
+}
