@@ -138,14 +138,22 @@ public sealed class ContrastivePretrainTests
         Assert.NotEmpty(encoder.Transform(data).Features()); // shared weights outlive the folds
     }
 
+    /// <summary>Without negatives, or with keys from a slower network, learning takes more and longer steps.</summary>
+    public static TheoryData<ContrastiveMethod, int> LearningRuns => new()
+    {
+        { new SimClrV1(), 150 },
+        { new MoCoV2 { Momentum = 0.95, LearningRate = new(0.3) }, 300 },
+        { new SimSiam { LearningRate = new(0.3) }, 400 },
+    };
+
     [Theory]
-    [MemberData(nameof(Methods))]
-    public void Training_learns_what_an_untrained_encoder_does_not_know(ContrastiveMethod method)
+    [MemberData(nameof(LearningRuns))]
+    public void Training_learns_what_an_untrained_encoder_does_not_know(ContrastiveMethod method, int steps)
     {
         const int Kinds = 12;
         var ml = new MLContext(10);
         IDataView data = ml.View(Pictures.Make(1024, classes: Kinds, noise: 160)), test = ml.View(Pictures.Make(400, seed: 2, classes: Kinds, noise: 160));
-        ContrastivePretrainEstimator estimator = Estimator(ml, method, new TrainingOptions { Steps = 150, BatchSize = 64 });
+        ContrastivePretrainEstimator estimator = Estimator(ml, method, new TrainingOptions { Steps = steps, BatchSize = 64 });
         using ContrastivePretrainTransformer trained = estimator.Fit(data), untrained = estimator.Untrained(data);
         double after = NearestNeighbour(trained), before = NearestNeighbour(untrained);
         Assert.True(after > before + 0.05, $"{method.GetType().Name}: nearest-neighbour accuracy {before:0.000} before, {after:0.000} after");

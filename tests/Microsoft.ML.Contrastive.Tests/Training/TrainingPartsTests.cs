@@ -312,7 +312,7 @@ public sealed class TrainingPartsTests : IDisposable
             MomentumPairs = [new(encoder, target_encoder, (index, total) => 1 - (double)index / total, MomentumTiming.AfterStep)];
 
             nn.Module<Tensor, Tensor> Build() => nn.Sequential(
-                new Convolution(2, 4, 3, 1, generator), new BatchNorm(4), new Relu(), new MeanOverPositions(), new Linear(4, 3, generator));
+                new Convolution(2, 4, 3, 1, generator), new BatchNorm(4), new Relu(), new MeanOverAreas(1), new Linear(4, 3, generator));
         }
 
         public override nn.Module<Tensor, Tensor> Encoder => encoder;
