@@ -5,10 +5,33 @@ switch (args)
     case ["views"]:
         ViewRates.Run();
         return 0;
+    case ["step", .. [] or ["profile"]]:
+        StepTimes.RunSmall(profile: args.Length > 1);
+        return 0;
+    case ["step-resnet", .. [] or ["profile"]]:
+        StepTimes.RunResNet(profile: args.Length > 1);
+        return 0;
+    case ["transform"]:
+        return TransformRates.Run();
+    case ["gpu-check"]:
+        return GpuCheck.Run();
+    case [] or ["help"]:
+        Console.WriteLine(Help);
+        return 0;
     default:
-        Console.Error.WriteLine("""
-            Usage: dotnet run -c Release --project benchmarks -- <verb>
-              views    views a second on one core
-            """);
+        Console.Error.WriteLine(Help);
         return 2;
+}
+
+internal static partial class Program
+{
+    private const string Help = """
+        Usage: dotnet run -c Release --project benchmarks -- <verb>
+          gpu-check      each method's first losses on the GPU against the CPU's; items a second on both
+          step           training steps of the small conv net against the same steps written plainly in TorchSharp;
+                         with "profile" also where the time of a step goes
+          step-resnet    the same for ResNet-18, which takes minutes
+          transform      rows a second of a fitted encoder: batches against one row at a time
+          views          views a second on one core
+        """;
 }

@@ -1,0 +1,43 @@
+using Microsoft.ML.Data;
+
+namespace Microsoft.ML.Contrastive.Benchmarks;
+
+/// <summary>Pictures made on the fly, so that no benchmark needs data: random patches of 4x4 pixels under noise.</summary>
+internal static class MadePictures
+{
+    private const int Patch = 4, Noise = 32;
+
+    /// <summary>Planar bytes, one array per picture.</summary>
+    public static byte[][] Make(int count, int side, int channels, int seed = 1)
+    {
+        var random = new Random(seed);
+        return [.. Enumerable.Range(0, count).Select(_ => MakeOne(side, channels, random))];
+    }
+
+    /// <summary>The pictures as a view with a column Image.</summary>
+    public static IDataView View(MLContext ml, int count, int side, int channels)
+    {
+        SchemaDefinition schema = SchemaDefinition.Create(typeof(Row));
+        schema[nameof(Row.Image)].ColumnType = new VectorDataViewType(NumberDataViewType.Byte, channels * side * side);
+        return ml.Data.LoadFromEnumerable(Make(count, side, channels).Select(image => new Row { Image = image }).ToArray(), schema);
+    }
+
+    private static byte[] MakeOne(int side, int channels, Random random)
+    {
+        int patches = (side + Patch - 1) / Patch;
+        var coarse = new byte[channels * patches * patches];
+        random.NextBytes(coarse);
+        var pixels = new byte[channels * side * side];
+        for (int i = 0; i < pixels.Length; i++)
+        {
+            int channel = i / (side * side), y = i / side % side, x = i % side;
+            pixels[i] = (byte)Math.Min(255, coarse[(channel * patches + y / Patch) * patches + x / Patch] + random.Next(Noise));
+        }
+        return pixels;
+    }
+
+    private sealed class Row
+    {
+        public byte[] Image { get; set; } = [];
+    }
+}
