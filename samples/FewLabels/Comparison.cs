@@ -63,13 +63,14 @@ internal sealed class Comparison(MLContext ml, Recipe recipe, ImageSet training,
     /// <summary>The rival that learns the whole encoder from the labelled images alone.</summary>
     public Finalist LabelsAlone(Func<int, Network> encoder, int labels, Action<double, string> progress)
     {
-        int[][] all = draws.OfSize(labels), trial = [.. all.Take(recipe.LabelsAloneTrialDraws)];
-        int done = 0, total = (trial.Length * recipe.LabelsAloneSteps.Sum()) + (all.Length * recipe.LabelsAloneSteps.Max());
+        int[] lengths = recipe.LabelsAloneSteps[labels];
+        int[][] all = draws.OfSize(labels), trial = lengths.Length == 1 ? [] : [.. all.Take(recipe.LabelsAloneTrialDraws)];
+        int done = 0, total = (trial.Length * lengths.Sum()) + (all.Length * lengths.Max());
         Network[] Fit(int[][] some, int steps) =>
             FewLabels.LabelsAlone.Fit(encoder, training, some, steps, recipe.LabelsAloneRate, () => progress((double)Interlocked.Add(ref done, steps) / total, ""));
         double Validation(Network[] nets) => FewLabels.LabelsAlone.Accuracies(nets, training, draws.Validation).Average();
 
-        int best = recipe.LabelsAloneSteps.MaxBy(steps => Validation(Fit(trial, steps)));
+        int best = lengths.Length == 1 ? lengths[0] : lengths.MaxBy(steps => Validation(Fit(trial, steps)));
         var nets = Fit(all, best);
         return new("labels alone", labels, $"{best} steps", Validation(nets), (test, images) => FewLabels.LabelsAlone.Accuracies(nets, test, images));
     }

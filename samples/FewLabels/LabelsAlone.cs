@@ -112,8 +112,8 @@ internal static class LabelsAlone
             }
         }
 
-        var batch = empty(images.Length, 1, Side, Side);
+        using var batch = empty(images.Length, Side, Side, 1);
         values.CopyTo(MemoryMarshal.Cast<byte, float>(batch.bytes));
-        return batch;
+        return batch.permute(0, 3, 1, 2); // the channels last in memory, which convolutions like
     }
 }

@@ -19,7 +19,7 @@ internal sealed record Recipe
         TestImages = 500,
         L2 = [1e-4f, 1e-3f],
         Ranks = [20],
-        LabelsAloneSteps = [4],
+        LabelsAloneSteps = new() { [50] = [4], [100] = [4] },
         LabelsAloneRate = 0.003,
         LabelsAloneTrialDraws = 1,
     };
@@ -43,8 +43,8 @@ internal sealed record Recipe
     /// <summary>Numbers of principal components, likewise.</summary>
     public required int[] Ranks { get; init; }
 
-    /// <summary>Lengths of training when the encoder learns from the labels alone, likewise.</summary>
-    public required int[] LabelsAloneSteps { get; init; }
+    /// <summary>Lengths of training when the encoder learns from the labels alone, for each number of labels, likewise.</summary>
+    public required Dictionary<int, int[]> LabelsAloneSteps { get; init; }
 
     public required double LabelsAloneRate { get; init; }
 

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Globalization;
 using System.Reflection;
 using System.Text.Json.Nodes;
 using Microsoft.ML.Data;
@@ -140,6 +142,8 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         ContrastiveMethod method = _options.Method.ResolveFully(facts);
         JsonObject record = Record(method, facts, seed);
         channel.Info($"Seed {seed}, device {device}, {record.ToJsonString()}");
+        if (facts.Rows % facts.BatchSize is > 0 and long dropped)
+            channel.Info($"Each epoch leaves out {dropped} of {facts.Rows} rows, others each time: the last batch would not be full.");
 
         EncoderManifest manifest = new()
         {
@@ -202,9 +206,33 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
             };
         });
         TrainingLoop.Run(
-            learner, method, facts, _options.Training, step => prefetcher.Take(step).To(device), seed,
+            learner, method, facts, LoggingTo(channel), step => prefetcher.Take(step).To(device), seed,
             warn: message => channel.Warning(message), checkAlive: _host.CheckAlive, trimMemory: CLibrary.TrimHeap);
         ModuleState.Copy(learner.Encoder, result);
+    }
+
+    /// <summary>The run's options, with progress in the context's log too: at its start and end, and every ten seconds between.</summary>
+    private TrainingOptions LoggingTo(IChannel channel)
+    {
+        var sinceLogged = new Stopwatch();
+        return _options.Training with
+        {
+            Progress = new ProgressTo(progress =>
+            {
+                _options.Training.Progress?.Report(progress);
+                if (sinceLogged.IsRunning && sinceLogged.Elapsed.TotalSeconds < 10 && progress.Step < progress.TotalSteps)
+                    return;
+                sinceLogged.Restart();
+                channel.Info(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"Step {progress.Step} of {progress.TotalSteps}, epoch {progress.Epoch}: loss {progress.Loss:f4}, rate {progress.LearningRate:g3}, {progress.ItemsPerSecond:f0} pictures/s, embedding deviation {progress.EmbeddingDeviation:f3}, {progress.TimeLeft:hh\\:mm\\:ss} left"));
+            }),
+        };
+    }
+
+    private sealed class ProgressTo(Action<TrainingProgress> report) : IProgress<TrainingProgress>
+    {
+        public void Report(TrainingProgress value) => report(value);
     }
 
     private ImageStore Read(IDataView input, ImageColumn column, int largestSide, IChannel channel)

@@ -17,7 +17,7 @@ internal sealed class EpochOrder(int rows, int batchSize, ulong seed)
         {
             for (int i = 0; i < rows; i++)
                 _order[i] = i;
-            new SeededRandom(seed, (ulong)epoch).Shuffle(_order.AsSpan());
+            new SeededRandom(seed, (ulong)epoch, ulong.MaxValue).Shuffle(_order.AsSpan());
             _epoch = epoch;
         }
         int start = (int)(step % StepsPerEpoch) * batchSize;

@@ -10,7 +10,10 @@ internal struct SeededRandom : IUniformDraws
     private const ulong Golden = 0x9E3779B97F4A7C15UL;
     private ulong _state;
 
-    /// <summary>Starts the stream that belongs to <paramref name="seed"/> and up to three further keys, such as epoch, row and view.</summary>
+    /// <summary>
+    /// Starts the stream that belongs to <paramref name="seed"/> and up to three further keys: epoch, row and view for a
+    /// picture. What is drawn once for an epoch or a step has <see cref="ulong.MaxValue"/> in the row's place.
+    /// </summary>
     public SeededRandom(ulong seed, ulong first = 0, ulong second = 0, ulong third = 0)
         => _state = Mix(Mix(Mix(Mix(seed + Golden) + first) + second) + third);
 

@@ -147,7 +147,7 @@ internal sealed class MoCoV2Learner : Learner
             return Project(view);
 
         long[] order = [.. Enumerable.Range(0, (int)view.shape[0])];
-        new SeededRandom(step.Seed, (ulong)step.Index, 1).Shuffle(order.AsSpan());
+        new SeededRandom(step.Seed, (ulong)step.Index, ulong.MaxValue, 1).Shuffle(order.AsSpan());
         Tensor shuffled = tensor(order, device: view.device);
         return Project(view.index_select(0, shuffled)).index_select(0, shuffled.argsort());
 

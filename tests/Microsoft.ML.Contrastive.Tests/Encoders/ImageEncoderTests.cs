@@ -1,0 +1,79 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Contrastive.Tests.Encoders;
+
+public sealed class ImageEncoderTests
+{
+    /// <summary>torchvision's counts, less the classifier of 1,000 classes.</summary>
+    public static TheoryData<ImageEncoder, long> Published => new()
+    {
+        { ImageEncoder.ResNet18(), 11_689_512 - 513_000 },
+        { ImageEncoder.ResNet34(), 21_797_672 - 513_000 },
+        { ImageEncoder.ResNet50(), 25_557_032 - 2_049_000 },
+    };
+
+    [Theory]
+    [MemberData(nameof(Published))]
+    public void A_residual_net_has_the_published_number_of_weights(ImageEncoder encoder, long count)
+    {
+        using nn.Module<Tensor, Tensor> module = encoder.CreateModule(3, seed: 1);
+        Assert.Equal(count, module.parameters().Sum(parameter => parameter.numel()));
+        string[] names = [.. module.state_dict().Keys];
+        Assert.Contains("conv1.weight", names);
+        Assert.Contains("bn1.running_var", names);
+        Assert.Contains("layer2.0.downsample.0.weight", names);
+        Assert.Contains("layer4.1.bn2.bias", names);
+    }
+
+    public static TheoryData<ImageEncoder, int, int> Shapes => new()
+    {
+        { ImageEncoder.SmallConvNet(4), 1, 28 },
+        { ImageEncoder.SmallConvNet(4, grid: 2), 3, 33 },
+        { ImageEncoder.SmallConvNet(4, grid: 3), 1, 8 },
+        { ImageEncoder.ResNet18(Stem.Small), 3, 32 },
+        { ImageEncoder.ResNet18(), 1, 64 },
+        { ImageEncoder.ResNet34(Stem.Small), 1, 8 },
+        { ImageEncoder.ResNet50(), 3, 32 },
+    };
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void An_encoder_gives_as_many_features_as_it_says_and_its_seed_decides_them(ImageEncoder encoder, int channels, int size)
+    {
+        using var scope = NewDisposeScope();
+        using var noGradient = no_grad();
+        Tensor pictures = rand(3, channels, size, size, generator: new Generator(1));
+        Tensor first = Features(7), again = Features(7), other = Features(8);
+        Assert.Equal([3L, encoder.FeatureSize], first.shape);
+        TensorAssert.Equal(first, again, 0);
+        Assert.True((first - other).abs().max().ToDouble() > 1e-3);
+
+        Tensor Features(long seed)
+        {
+            using nn.Module<Tensor, Tensor> module = encoder.CreateModule(channels, seed);
+            module.eval();
+            return module.forward(pictures);
+        }
+    }
+
+    [Fact]
+    public void A_grid_of_means_averages_to_the_mean_over_all_positions()
+    {
+        using var scope = NewDisposeScope();
+        Tensor map = rand(2, 5, 4, 4);
+        Tensor areas = new MeanOverAreas(2).forward(map);
+        Assert.Equal([2L, 20], areas.shape);
+        TensorAssert.Equal(new MeanOverAreas(1).forward(map), areas.view(2, 5, 4).mean([2]), 1e-6);
+        TensorAssert.Equal(map[.., .., ..2, ..2].mean([2, 3]), areas.view(2, 5, 4).select(2, 0), 1e-6);
+    }
+
+    [Fact]
+    public void Residuals_that_start_at_zero_leave_each_block_its_shortcut()
+    {
+        using nn.Module<Tensor, Tensor> module = (ImageEncoder.ResNet18(Stem.Small) with { ZeroInitResidual = true }).CreateModule(1, seed: 1);
+        Assert.All(
+            module.named_parameters().Where(entry => entry.name.EndsWith(".bn2.weight", StringComparison.Ordinal)),
+            entry => Assert.Equal(0, entry.parameter.abs().max().ToDouble()));
+    }
+}
