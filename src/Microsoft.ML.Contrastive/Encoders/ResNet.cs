@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -23,9 +24,11 @@ public sealed record ResNet : ImageEncoder
     public bool ZeroInitResidual { get; init; }
 
     /// <inheritdoc/>
+    [JsonIgnore]
     public override int FeatureSize => Depth == 50 ? 2048 : 512;
 
     /// <inheritdoc/>
+    [JsonIgnore]
     public override int MinImageSize => Stem == Stem.Small ? 8 : 32;
 
     internal override void Validate()

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -20,9 +21,11 @@ public sealed record SmallConvNet : ImageEncoder
     public int Grid { get; init; } = 1;
 
     /// <inheritdoc/>
+    [JsonIgnore]
     public override int FeatureSize => 8 * Width * Grid * Grid;
 
     /// <inheritdoc/>
+    [JsonIgnore]
     public override int MinImageSize => 8;
 
     /// <remarks>Bounded so that an edited model file cannot ask for more memory than any of these networks would: 256 is 25 million weights.</remarks>
