@@ -59,22 +59,6 @@ public sealed class ContrastivePretrainTests
         }
     }
 
-    [Theory]
-    [MemberData(nameof(Methods))]
-    public void Fit_leaves_the_global_generator_and_the_thread_count_alone(ContrastiveMethod method)
-    {
-        var ml = new MLContext(5);
-        IDataView data = ml.View(Pictures.Make(64));
-        NativeTorch.EnsureLoaded();
-        int threads = TorchSharp.torch.get_num_threads();
-        using TorchSharp.torch.Tensor before = TorchSharp.torch.get_rng_state();
-        using (ContrastivePretrainTransformer encoder = Estimator(ml, method).Fit(data))
-            _ = encoder.Transform(data).Features();
-        using TorchSharp.torch.Tensor after = TorchSharp.torch.get_rng_state();
-        Assert.Equal(before.bytes.ToArray(), after.bytes.ToArray());
-        Assert.Equal(threads, TorchSharp.torch.get_num_threads());
-    }
-
     [Fact]
     public void The_schema_that_the_estimator_promises_is_the_schema_that_comes()
     {

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
 
@@ -20,7 +19,7 @@ internal static partial class SourceTree
     /// <summary>All files of the folder but those that the build writes, and those that the project file links into a room.</summary>
     public static IReadOnlyList<SourceFile> Read()
     {
-        string project = Path.Combine(RepositoryRoot(), "src", "Microsoft.ML.Contrastive");
+        string project = Path.Combine(Repository.Root, "src", "Microsoft.ML.Contrastive");
         IEnumerable<SourceFile> own = Directory.EnumerateFiles(project, "*.cs", SearchOption.AllDirectories)
             .Select(path => (Path: path, Relative: Path.GetRelativePath(project, path).Replace('\\', '/')))
             .Where(file => file.Relative.Split('/')[0] is not ("obj" or "bin"))
@@ -38,18 +37,6 @@ internal static partial class SourceTree
         string space = FileScopedNamespace().Match(file.Text).Groups[1].Value;
         return TopLevelType().Matches(file.Text).Select(match =>
             $"{space}.{match.Groups["name"].Value}{(match.Groups["parameters"] is { Success: true } parameters ? $"`{parameters.Value.Count(c => c == ',') + 1}" : "")}");
-    }
-
-    /// <summary>The folder with the solution, above this file or, where a deterministic build hides its path, above the program.</summary>
-    private static string RepositoryRoot([CallerFilePath] string thisFile = "")
-        => new[] { thisFile, AppContext.BaseDirectory }
-            .SelectMany(start => Ancestors(new DirectoryInfo(start)))
-            .First(folder => File.Exists(Path.Combine(folder, "ContrastiveML.sln")));
-
-    private static IEnumerable<string> Ancestors(DirectoryInfo? folder)
-    {
-        for (; folder is not null; folder = folder.Parent)
-            yield return folder.FullName;
     }
 
     [GeneratedRegex(@"^namespace\s+([\w.]+)\s*;", RegexOptions.Multiline)]

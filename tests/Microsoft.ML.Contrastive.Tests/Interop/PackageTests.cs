@@ -75,7 +75,7 @@ public sealed class PackageTests(PackageTests.Feed feed) : IClassFixture<Package
         public Feed()
         {
             string configuration = new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name;
-            string output = Dotnet(AppContext.BaseDirectory, "pack", Path.Combine(RepositoryRoot(), "src", "Microsoft.ML.Contrastive"), "--no-build", "-c", configuration, "-o", PackageFolder, $"-p:MinVerVersionOverride={version}");
+            string output = Dotnet(AppContext.BaseDirectory, "pack", Path.Combine(Repository.Root, "src", "Microsoft.ML.Contrastive"), "--no-build", "-c", configuration, "-o", PackageFolder, $"-p:MinVerVersionOverride={version}");
             Assert.DoesNotContain("warning", output, StringComparison.OrdinalIgnoreCase);
 
             // The package is unpacked here; all others come from the user's own folder, which stays as it is.
@@ -164,14 +164,6 @@ public sealed class PackageTests(PackageTests.Feed feed) : IClassFixture<Package
             }
 
             return (process.ExitCode, output.Result + errors.Result);
-        }
-
-        private static string RepositoryRoot()
-        {
-            DirectoryInfo? folder = new(AppContext.BaseDirectory);
-            while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "ContrastiveML.sln")))
-                folder = folder.Parent;
-            return folder?.FullName ?? throw new InvalidOperationException("These tests need the repository that they were built in.");
         }
 
         /// <summary>As Directory.Packages.props pins it; the test project hands it on.</summary>

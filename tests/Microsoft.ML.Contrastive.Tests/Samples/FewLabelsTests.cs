@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.CompilerServices;
 
 namespace Microsoft.ML.Contrastive.Tests.Samples;
 
@@ -56,10 +55,9 @@ public sealed class FewLabelsTests : IDisposable
     }
 
     /// <summary>The sample as built beside these tests, in the same configuration.</summary>
-    private static string Program([CallerFilePath] string thisFile = "")
+    private static string Program()
     {
         string[] own = AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar).Split(Path.DirectorySeparatorChar);
-        string root = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(thisFile)!, "..", "..", ".."));
-        return Path.Combine([root, "samples", "FewLabels", "bin", .. own[^2..], "FewLabels.dll"]);
+        return Path.Combine([Repository.Root, "samples", "FewLabels", "bin", .. own[^2..], "FewLabels.dll"]);
     }
 }
