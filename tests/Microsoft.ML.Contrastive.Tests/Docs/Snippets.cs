@@ -1,0 +1,37 @@
+namespace Microsoft.ML.Contrastive.Tests.Docs;
+
+/// <summary>The C# of the README and the pages, compiled. <see cref="DocsTests"/> holds both to the same lines.</summary>
+internal static class Snippets
+{
+    public static void Readme(Func<IDataView> load)
+    {
+        var ml = new MLContext(seed: 1);
+        IDataView unlabelled = load(), labelled = load();
+
+        var encoder = ml.Transforms.ContrastivePretrain("Features", "Image",
+                method: new SimClrV1(),
+                encoder: ImageEncoder.ResNet18(Stem.Small),
+                training: new TrainingOptions { Epochs = 20, BatchSize = 256 })
+            .Fit(unlabelled);
+
+        var head = ml.Transforms.Conversion.MapValueToKey("Label").AppendCacheCheckpoint(ml)
+            .Append(ml.MulticlassClassification.Trainers.SdcaMaximumEntropy())
+            .Append(ml.Transforms.Conversion.MapKeyToValue("PredictedLabel"));
+
+        var model = encoder.Append(head.Fit(encoder.Transform(labelled)));
+        ml.Model.Save(model, labelled.Schema, "model.zip");
+    }
+
+    public static void Methods(MLContext ml, IDataView unlabelled)
+    {
+        var encoder = ml.Transforms.ContrastivePretrain("Features", "Image", new SimClrV1()).Fit(unlabelled);
+        encoder.Dispose();
+    }
+
+    public static ContrastiveMethod Pictures()
+    {
+        var gentle = ImageAugmentations.MoCoV2 with { Crop = new(0.5, 1), FlipProbability = 0 };
+        var method = new MoCoV2 { Augmentations = [gentle, gentle] };
+        return method;
+    }
+}
