@@ -195,6 +195,19 @@ public sealed class ContrastivePretrainTests
     }
 
     [Fact]
+    public void The_contexts_log_tells_seed_settings_dropped_rows_and_progress()
+    {
+        var ml = new MLContext(18);
+        var lines = new List<string>();
+        ml.Log += (_, entry) => lines.Add(entry.Message);
+        using ContrastivePretrainTransformer encoder = Estimator(ml, new MoCoV2()).Fit(ml.View(Pictures.Make(100)));
+        Assert.Contains(lines, line => line.Contains("Seed 18, device cpu", StringComparison.Ordinal) && line.Contains("\"queueLength\":32", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.Contains("leaves out 4 of 100 rows", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.Contains("Step 1 of 6", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.Contains("Step 6 of 6", StringComparison.Ordinal) && line.Contains("0:00 left", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Cancelling_stops_between_steps()
     {
         var ml = new MLContext(13);
