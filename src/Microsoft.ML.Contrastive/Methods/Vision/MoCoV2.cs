@@ -70,7 +70,7 @@ public sealed record MoCoV2 : ContrastiveMethod
     }
 
     /// <inheritdoc/>
-    /// <remarks>Optimizer: SGD (decay 5e-4 under 64 pixels, otherwise 1e-4). Rate: 0.06 under 64 pixels, otherwise 0.03, scaled linearly, no warm-up.</remarks>
+    /// <remarks>Optimizer: SGD (decay 5e-4 under 64 pixels, otherwise 1e-4). Rate: 0.12 under 64 pixels, otherwise 0.03, scaled linearly, no warm-up.</remarks>
     public override ContrastiveMethod Resolve(RunFacts facts)
     {
         ArgumentNullException.ThrowIfNull(facts);
@@ -80,7 +80,7 @@ public sealed record MoCoV2 : ContrastiveMethod
         {
             Augmentations = Augmentations ?? [view, view],
             Optimizer = Optimizer ?? new Sgd { WeightDecay = facts.SmallImages ? 5e-4 : 1e-4 },
-            LearningRate = LearningRate ?? new(facts.SmallImages ? 0.06 : 0.03),
+            LearningRate = LearningRate ?? new(facts.SmallImages ? 0.12 : 0.03),
             QueueLength = QueueLength ?? (int)Math.Max(facts.BatchSize, Math.Min(PowerOfTwoWithin(facts.Rows / 8), 65_536)),
             Momentum = Momentum ?? (facts.TotalSteps >= 50_000 ? 0.999 : 0.99),
             HiddenSize = HiddenSize ?? facts.FeatureSize,
