@@ -1,5 +1,3 @@
-using System.Diagnostics;
-using System.Globalization;
 using System.Reflection;
 using System.Text.Json.Nodes;
 using Microsoft.ML.Data;
@@ -90,6 +88,7 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
     /// <summary>Trains on the pictures of <paramref name="input"/>.</summary>
     /// <exception cref="ArgumentException">The column or a setting does not fit: said before any training.</exception>
     /// <exception cref="InvalidOperationException">A picture is missing or holds values that are no pixels; or the loss became infinite.</exception>
+    /// <exception cref="IOException">The <see cref="TrainingOptions.CheckpointFolder"/> can't be used or is full; what is there stays.</exception>
     /// <exception cref="OperationCanceledException">Training was cancelled.</exception>
     public ContrastivePretrainTransformer Fit(IDataView input) => Fit(input, previous: null);
 
@@ -129,7 +128,10 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         (Device device, string? warning) = ContextSettings.ChooseDevice(_environment);
         if (warning is not null)
             channel.Warning(warning);
-        int seed = ContextSettings.Seed(_environment) ?? Random.Shared.Next();
+        TrainingOptions training = _options.Training;
+        using CheckpointFolder? checkpoints = trains && training.CheckpointFolder is { } folder ? new CheckpointFolder(folder, training.CheckpointsKept) : null;
+        Checkpoint? checkpoint = checkpoints?.Newest(message => channel.Warning(message));
+        int seed = ContextSettings.Seed(_environment) ?? (int?)checkpoint?.Run["seed"] ?? Random.Shared.Next();
 
         var column = new ImageColumn(input.Schema, _options.Input, _options.ImageShape, _options.MissingImages);
         (int Height, int Width)? known = GivenSize(_options) ?? column.DeclaredSize;
@@ -140,7 +142,7 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         ImageEncoder encoder = ChooseEncoder(_options.Encoder, height, width);
         RunFacts facts = Facts(store, height, width, encoder);
         ContrastiveMethod method = _options.Method.ResolveFully(facts);
-        JsonObject record = Record(method, facts, seed);
+        JsonObject record = PretrainingRun.Record(method, facts, seed);
         channel.Info($"Seed {seed}, device {device}, {record.ToJsonString()}");
         if (facts.Rows % facts.BatchSize is > 0 and long dropped)
             channel.Info($"Each epoch leaves out {dropped} of {facts.Rows} rows, others each time: the last batch would not be full.");
@@ -167,7 +169,8 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
             if (previous is not null)
                 CopyWeights(previous.Weights, encoder, manifest.Channels, result);
             if (trains)
-                Train(store, manifest, method, facts, (ulong)seed, device, result, channel);
+                new PretrainingRun(store, manifest, method, facts, seed, device, training).Train(
+                    result, startsFromEarlier: previous is not null, checkpoints, checkpoint, _host, channel);
             result.to(device).eval();
         }
         catch
@@ -176,63 +179,6 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
             throw;
         }
         return new ContrastivePretrainTransformer(_host, new PretrainedEncoder(manifest, result, device));
-    }
-
-    private void Train(
-        ImageStore store, EncoderManifest manifest, ContrastiveMethod method, RunFacts facts, ulong seed, Device device,
-        nn.Module<Tensor, Tensor> result, IChannel channel)
-    {
-        if (_options.Training.KeepFreedMemory)
-            CLibrary.KeepFreedMemory();
-        using var scope = NewDisposeScope();
-        using var generator = new Generator(seed + 1);
-        using Learner learner = method.CreateLearner(new LearnerSetup(
-            () => manifest.Encoder.Build(store.Channels, generator), manifest.Encoder.FeatureSize, generator, facts));
-        ModuleState.Copy(result, learner.Encoder);
-        foreach (MomentumPair pair in learner.MomentumPairs)
-            pair.CopyToTarget();
-        learner.to(device).train();
-
-        int rows = store.Count, batchSize = _options.Training.BatchSize;
-        using var prefetcher = new Prefetcher<Views>(0, facts.TotalSteps, _options.Training.ViewThreads, () =>
-        {
-            var order = new EpochOrder(rows, batchSize, seed);
-            var maker = new ImageBatchMaker(
-                row => store[row], method.Augmentations!, manifest.Normalization, manifest.Height, manifest.Width, store.Channels);
-            return step =>
-            {
-                (long epoch, ReadOnlyMemory<int> batch) = order.Batch(step);
-                return maker.Make(batch.Span, epoch, seed);
-            };
-        });
-        TrainingLoop.Run(
-            learner, method, facts, LoggingTo(channel), step => prefetcher.Take(step).To(device), seed,
-            warn: message => channel.Warning(message), checkAlive: _host.CheckAlive, trimMemory: CLibrary.TrimHeap);
-        ModuleState.Copy(learner.Encoder, result);
-    }
-
-    /// <summary>The run's options, with progress in the context's log too: at its start and end, and every ten seconds between.</summary>
-    private TrainingOptions LoggingTo(IChannel channel)
-    {
-        var sinceLogged = new Stopwatch();
-        return _options.Training with
-        {
-            Progress = new ProgressTo(progress =>
-            {
-                _options.Training.Progress?.Report(progress);
-                if (sinceLogged.IsRunning && sinceLogged.Elapsed.TotalSeconds < 10 && progress.Step < progress.TotalSteps)
-                    return;
-                sinceLogged.Restart();
-                channel.Info(string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"Step {progress.Step} of {progress.TotalSteps}, epoch {progress.Epoch}: loss {progress.Loss:f4}, rate {progress.LearningRate:g3}, {progress.ItemsPerSecond:f0} pictures/s, embedding deviation {progress.EmbeddingDeviation:f3}, {progress.TimeLeft:hh\\:mm\\:ss} left"));
-            }),
-        };
-    }
-
-    private sealed class ProgressTo(Action<TrainingProgress> report) : IProgress<TrainingProgress>
-    {
-        public void Report(TrainingProgress value) => report(value);
     }
 
     private ImageStore Read(IDataView input, ImageColumn column, int largestSide, IChannel channel)
@@ -287,17 +233,6 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         long steps = training.Steps ?? stepsPerEpoch * (training.Epochs ?? TrainingOptions.DefaultEpochs);
         return new RunFacts(store.Count, training.BatchSize, steps, height, width, store.Channels, encoder.FeatureSize);
     }
-
-    private static JsonObject Record(ContrastiveMethod method, RunFacts facts, int seed) => new()
-    {
-        ["method"] = method.GetType().Name,
-        ["settings"] = EncoderManifest.Describe(method),
-        ["rows"] = facts.Rows,
-        ["batchSize"] = facts.BatchSize,
-        ["steps"] = facts.TotalSteps,
-        ["droppedRowsPerEpoch"] = facts.Rows % facts.BatchSize,
-        ["seed"] = seed,
-    };
 
     private static void CopyWeights(PretrainedEncoder from, ImageEncoder encoder, int channels, nn.Module<Tensor, Tensor> to)
     {

@@ -93,4 +93,18 @@ internal sealed class ImageStore(int channels)
         float[] deviation = [.. squares.Zip(sum, (square, total) => (float)Math.Sqrt(Math.Max(square / pixels - total / pixels * (total / pixels), 1e-6)))];
         return new Normalization(mean, deviation);
     }
+
+    /// <summary>SHA-256 over all pictures.</summary>
+    public string Fingerprint()
+    {
+        using var hash = System.Security.Cryptography.IncrementalHash.CreateHash(System.Security.Cryptography.HashAlgorithmName.SHA256);
+        for (int row = 0; row < Count; row++)
+        {
+            Picture picture = this[row];
+            hash.AppendData(BitConverter.GetBytes(picture.Height));
+            hash.AppendData(BitConverter.GetBytes(picture.Width));
+            hash.AppendData(picture.Pixels);
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
 }

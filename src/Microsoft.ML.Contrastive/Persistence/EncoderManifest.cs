@@ -62,13 +62,13 @@ internal sealed record EncoderManifest
 
     public string ToJson() => JsonSerializer.Serialize(this, Json);
 
-    /// <summary>Settings of any record as JSON, by its own type.</summary>
+    /// <summary>Settings of any record as JSON, by its own type or, so that it says which kind it is, as its base.</summary>
     /// <exception cref="ArgumentException">A setting can't be written as JSON.</exception>
-    public static JsonNode? Describe(object settings)
+    public static JsonNode? Describe(object settings, Type? by = null)
     {
         try
         {
-            return JsonSerializer.SerializeToNode(settings, settings.GetType(), Json);
+            return JsonSerializer.SerializeToNode(settings, by ?? settings.GetType(), Json);
         }
         catch (Exception error) when (error is JsonException or ArgumentException or NotSupportedException)
         {

@@ -14,19 +14,38 @@ internal readonly record struct StepResult(double Loss, double EmbeddingDeviatio
 /// One training step, the same for every method: targets that go first, loss, gradient, optimizer, targets that go last,
 /// memory. It owns the flat buffers, which the learner's parameters look into from then on.
 /// </summary>
-internal sealed class StepRunner(Learner learner, OptimizerSettings settings, double? maxGradientNorm = null) : IDisposable
+internal sealed class StepRunner : IDisposable
 {
-    private readonly FlatParameters _parameters = new(learner);
-    private Optimizer? _optimizer;
+    private readonly double? _maxGradientNorm;
+    private readonly FlatParameters _parameters;
+    private readonly Optimizer _optimizer;
+
+    /// <param name="learner">On its device.</param>
+    /// <param name="settings">The optimizer.</param>
+    /// <param name="maxGradientNorm">See <see cref="ContrastiveMethod.MaxGradientNorm"/>.</param>
+    public StepRunner(Learner learner, OptimizerSettings settings, double? maxGradientNorm = null)
+    {
+        (Learner, _maxGradientNorm) = (learner, maxGradientNorm);
+        _parameters = new FlatParameters(learner);
+        _optimizer = Optimizer.Create(settings, _parameters.Groups);
+    }
+
+    public Learner Learner { get; }
+
+    /// <summary>All that the next step needs beside its views and its index: weights, targets, statistics, memory, and what the optimizer remembers.</summary>
+    public IEnumerable<(string Name, Tensor Value)> State =>
+    [
+        .. Learner.state_dict().Select(entry => ($"learner.{entry.Key}", entry.Value)),
+        .. _optimizer.State.Select(entry => ($"optimizer.{entry.Name}", entry.Value)),
+    ];
 
     public StepResult Run(Views views, Step step, double rate, double constantRate, bool measureEmbedding = false)
     {
-        _optimizer ??= Optimizer.Create(settings, _parameters.Groups);
         using var scope = NewDisposeScope();
         using (no_grad())
             _parameters.UpdateTargets(MomentumTiming.BeforeLoss, step);
 
-        Tensor loss = learner.Loss(views, step);
+        Tensor loss = Learner.Loss(views, step);
         double value = loss.ToDouble();
         if (!double.IsFinite(value))
             return new StepResult(value, double.NaN);
@@ -35,7 +54,7 @@ internal sealed class StepRunner(Learner learner, OptimizerSettings settings, do
 
         using (no_grad())
         {
-            if (maxGradientNorm is { } limit)
+            if (_maxGradientNorm is { } limit)
             {
                 double norm = _parameters.Gradients.norm().ToDouble();
                 if (norm > limit)
@@ -43,7 +62,7 @@ internal sealed class StepRunner(Learner learner, OptimizerSettings settings, do
             }
             _optimizer.Step(rate, constantRate);
             _parameters.UpdateTargets(MomentumTiming.AfterStep, step);
-            learner.AfterStep(step);
+            Learner.AfterStep(step);
             return new StepResult(value, measureEmbedding && step.Embedding is { } embedding ? Deviation(embedding) : double.NaN);
         }
     }
@@ -54,7 +73,7 @@ internal sealed class StepRunner(Learner learner, OptimizerSettings settings, do
 
     public void Dispose()
     {
-        _optimizer?.Dispose();
+        _optimizer.Dispose();
         _parameters.Dispose();
     }
 }

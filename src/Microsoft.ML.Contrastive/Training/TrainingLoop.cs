@@ -7,34 +7,40 @@ internal static class TrainingLoop
 {
     private const int StepsBetweenTrims = 50;
 
-    /// <param name="learner">On its device, in training mode.</param>
+    /// <param name="runner">Its learner is in training mode, and as the step before <paramref name="firstStep"/> left it.</param>
     /// <param name="method">Resolved.</param>
     /// <param name="facts">The run.</param>
     /// <param name="options">Validated.</param>
+    /// <param name="firstStep">Steps done already.</param>
     /// <param name="takeViews">The views of a step, on the learner's device; called once for each step, in order.</param>
     /// <param name="seed">The run's.</param>
-    /// <param name="warn">Receives warnings.</param>
-    /// <param name="checkAlive">Throws when the host wants to stop.</param>
-    /// <param name="trimMemory">Gives freed native memory back; called now and then.</param>
+    /// <param name="host">What the loop asks of its surroundings.</param>
     public static void Run(
-        Learner learner, ContrastiveMethod method, RunFacts facts, TrainingOptions options, Func<long, Views> takeViews, ulong seed,
-        Action<string> warn, Action checkAlive, Action trimMemory)
+        StepRunner runner, ContrastiveMethod method, RunFacts facts, TrainingOptions options, long firstStep, Func<long, Views> takeViews, ulong seed,
+        LoopHost host)
     {
-        using var runner = new StepRunner(learner, method.Optimizer!, method.MaxGradientNorm);
         double peak = method.LearningRate!.Peak(options.BatchSize);
         // Whole steps: a run too short for one would spend its only step at the rate 0 where the cosine ends.
         double warmup = Math.Floor(Math.Min(method.LearningRate.WarmupEpochs * facts.StepsPerEpoch, 0.1 * facts.TotalSteps));
-        double? flat = learner.FlatLoss(options.BatchSize);
-        var watch = new CollapseWatch(flat, facts.TotalSteps, warn);
-        var clock = Stopwatch.StartNew();
-        (double lossSum, long reported, TimeSpan reportedAt) = (0, 0, TimeSpan.Zero);
+        double? flat = runner.Learner.FlatLoss(options.BatchSize);
+        var watch = new CollapseWatch(flat, facts.TotalSteps, host.Warn);
+        Stopwatch clock = Stopwatch.StartNew(), sinceCheckpoint = Stopwatch.StartNew();
+        (double lossSum, long reported, TimeSpan reportedAt) = (0, firstStep, TimeSpan.Zero);
 
-        for (long index = 0; index < facts.TotalSteps; index++)
+        for (long index = firstStep; index < facts.TotalSteps; index++)
         {
-            options.CancellationToken.ThrowIfCancellationRequested();
-            checkAlive();
+            try
+            {
+                options.CancellationToken.ThrowIfCancellationRequested();
+                host.CheckAlive();
+            }
+            catch
+            {
+                host.KeepCheckpoint?.Invoke(index);
+                throw;
+            }
             double rate = LearningRateSchedule.WarmupCosine(peak, warmup, facts.TotalSteps, index);
-            bool report = index == 0 || (index + 1) % options.ReportEvery == 0 || index + 1 == facts.TotalSteps;
+            bool report = index == firstStep || (index + 1) % options.ReportEvery == 0 || index + 1 == facts.TotalSteps;
             StepResult result;
             using (Views views = takeViews(index))
                 result = runner.Run(views, new Step(index, facts.TotalSteps, seed), rate, constantRate: peak, measureEmbedding: report);
@@ -42,7 +48,12 @@ internal static class TrainingLoop
                 throw new InvalidOperationException(
                     $"The loss became {result.Loss} at step {index} of {facts.TotalSteps}. Lower the learning rate (now {rate:g3}), lengthen the warm-up, or set MaxGradientNorm on the method.");
             if (index % StepsBetweenTrims == StepsBetweenTrims - 1)
-                trimMemory();
+                host.TrimMemory();
+            if (index + 1 == facts.TotalSteps || (index + 1) % (options.CheckpointSteps ?? long.MaxValue) == 0 || sinceCheckpoint.Elapsed >= options.CheckpointInterval)
+            {
+                host.KeepCheckpoint?.Invoke(index + 1);
+                sinceCheckpoint.Restart();
+            }
 
             lossSum += result.Loss;
             if (!report)
@@ -53,11 +64,18 @@ internal static class TrainingLoop
             options.Progress?.Report(new TrainingProgress(
                 index / facts.StepsPerEpoch, done, facts.TotalSteps, meanLoss, rate,
                 (done - reported) * options.BatchSize / Math.Max((now - reportedAt).TotalSeconds, 1e-9),
-                now / done * (facts.TotalSteps - done), result.EmbeddingDeviation, flat));
+                now / (done - firstStep) * (facts.TotalSteps - done), result.EmbeddingDeviation, flat));
             (lossSum, reported, reportedAt) = (0, done, now);
         }
     }
 }
+
+/// <summary>What the training loop asks of its surroundings.</summary>
+/// <param name="Warn">Receives warnings.</param>
+/// <param name="CheckAlive">Throws when the host wants to stop.</param>
+/// <param name="TrimMemory">Gives freed native memory back; called now and then.</param>
+/// <param name="KeepCheckpoint">Keeps the state after so many steps; null where none is kept.</param>
+internal sealed record LoopHost(Action<string> Warn, Action CheckAlive, Action TrimMemory, Action<long>? KeepCheckpoint = null);
 
 /// <summary>Says once, and once only, when a run looks dead: embeddings that all point one way, or a loss at its flat value.</summary>
 internal sealed class CollapseWatch(double? flatLoss, long totalSteps, Action<string> log)

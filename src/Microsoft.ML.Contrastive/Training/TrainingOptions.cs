@@ -19,6 +19,22 @@ public sealed record TrainingOptions
     public int ViewThreads { get; init; } = 1;
 
     /// <summary>
+    /// Where the run is kept, so that the same Fit with the same folder goes on where it stopped, however it stopped, and ends with
+    /// the same weights: every <see cref="CheckpointSteps"/> or <see cref="CheckpointInterval"/>, when it is cancelled, and at
+    /// its end. A folder serves one run; it is made where there is none. Null, the default, for no checkpoints.
+    /// </summary>
+    public string? CheckpointFolder { get; init; }
+
+    /// <summary>Steps between two checkpoints, at least 1. Null, the default, leaves it to <see cref="CheckpointInterval"/> alone.</summary>
+    public int? CheckpointSteps { get; init; }
+
+    /// <summary>Longest time between two checkpoints, above zero. The default value is ten minutes.</summary>
+    public TimeSpan CheckpointInterval { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>Newest checkpoints that are kept, at least 1. The default value is 3: should one be damaged, the one before it serves.</summary>
+    public int CheckpointsKept { get; init; } = 3;
+
+    /// <summary>
     /// Lets the C library keep freed memory for the next step: on Linux with glibc the small conv net trained 1.6 to 2.1 times
     /// as fast (docs/platform.md). It holds for the whole process and stays after Fit, and so is the program's to decide. The default value is false.
     /// </summary>
@@ -30,7 +46,7 @@ public sealed record TrainingOptions
     /// <summary>Steps between two reports, at least 1. The default value is 10.</summary>
     public int ReportEvery { get; init; } = 10;
 
-    /// <summary>Stops training between two steps with an <see cref="OperationCanceledException"/>.</summary>
+    /// <summary>Stops training between two steps with an <see cref="OperationCanceledException"/>, after a checkpoint where there is a <see cref="CheckpointFolder"/>.</summary>
     public CancellationToken CancellationToken { get; init; }
 
     internal void Validate()
@@ -39,6 +55,11 @@ public sealed record TrainingOptions
         ArgumentOutOfRangeException.ThrowIfLessThan(Steps ?? 1, 1, nameof(Steps));
         ArgumentOutOfRangeException.ThrowIfLessThan(ViewThreads, 1, nameof(ViewThreads));
         ArgumentOutOfRangeException.ThrowIfLessThan(ReportEvery, 1, nameof(ReportEvery));
+        if (CheckpointFolder is not null)
+            ArgumentException.ThrowIfNullOrWhiteSpace(CheckpointFolder, nameof(CheckpointFolder));
+        ArgumentOutOfRangeException.ThrowIfLessThan(CheckpointSteps ?? 1, 1, nameof(CheckpointSteps));
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(CheckpointInterval, TimeSpan.Zero, nameof(CheckpointInterval));
+        ArgumentOutOfRangeException.ThrowIfLessThan(CheckpointsKept, 1, nameof(CheckpointsKept));
         if (BatchSize < 2)
             throw new ArgumentOutOfRangeException(nameof(BatchSize), BatchSize, "A batch needs at least two examples: batch norm and in-batch negatives have nothing to compare one with.");
     }

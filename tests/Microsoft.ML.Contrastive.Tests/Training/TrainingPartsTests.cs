@@ -39,9 +39,10 @@ public sealed class TrainingPartsTests : IDisposable
         var progress = new Collect(rates);
         using var learner = new Toy(_generator);
         var method = new OwnMethod { Optimizer = new Sgd(), LearningRate = new(0.1, WarmupEpochs: 1, RateScaling.None) };
+        using var runner = new StepRunner(learner, method.Optimizer!);
         TrainingLoop.Run(
-            learner, method, new RunFacts(64, 8, steps, 8, 8, 2, 4), new TrainingOptions { BatchSize = 8, ReportEvery = 1, Progress = progress },
-            _ => new Contrastive.Views(Random(8, 2, 6, 6)), seed: 1, warn: _ => { }, checkAlive: () => { }, trimMemory: () => { });
+            runner, method, new RunFacts(64, 8, steps, 8, 8, 2, 4), new TrainingOptions { BatchSize = 8, ReportEvery = 1, Progress = progress },
+            firstStep: 0, _ => new Contrastive.Views(Random(8, 2, 6, 6)), seed: 1, new LoopHost(Warn: _ => { }, CheckAlive: () => { }, TrimMemory: () => { }));
         Assert.Equal(steps, rates.Count);
         Assert.All(rates, rate => Assert.True(rate > 0));
     }

@@ -1,0 +1,139 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text.Json.Nodes;
+using Microsoft.ML.Runtime;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Contrastive;
+
+/// <summary>One training: all that a Fit has decided, and from there to the trained weights.</summary>
+/// <param name="Store">The pictures.</param>
+/// <param name="Manifest">The encoder's shape, and the size and normalisation of its pictures.</param>
+/// <param name="Method">Resolved.</param>
+/// <param name="Facts">The run.</param>
+/// <param name="Seed">Decides weights, order and views.</param>
+/// <param name="Device">Where it trains.</param>
+/// <param name="Options">Validated.</param>
+internal sealed record PretrainingRun(
+    ImageStore Store, EncoderManifest Manifest, ContrastiveMethod Method, RunFacts Facts, int Seed, Device Device, TrainingOptions Options)
+{
+    /// <summary>What makes this run another than one with other settings: kept in the model for the record.</summary>
+    public static JsonObject Record(ContrastiveMethod method, RunFacts facts, int seed) => new()
+    {
+        ["method"] = method.GetType().Name,
+        ["settings"] = EncoderManifest.Describe(method),
+        ["rows"] = facts.Rows,
+        ["batchSize"] = facts.BatchSize,
+        ["steps"] = facts.TotalSteps,
+        ["droppedRowsPerEpoch"] = facts.Rows % facts.BatchSize,
+        ["seed"] = seed,
+    };
+
+    /// <summary>Trains <paramref name="result"/>, from its own weights or from where the folder's newest checkpoint stands.</summary>
+    /// <param name="result">On the CPU; has the first weights, and afterwards the trained ones.</param>
+    /// <param name="startsFromEarlier">True where its weights are not those that the seed gives.</param>
+    /// <param name="checkpoints">Where the run is kept, or null.</param>
+    /// <param name="checkpoint">The newest there, or null.</param>
+    /// <param name="host">Is asked whether to go on.</param>
+    /// <param name="channel">Receives messages.</param>
+    public void Train(
+        nn.Module<Tensor, Tensor> result, bool startsFromEarlier, CheckpointFolder? checkpoints, Checkpoint? checkpoint, IHost host, IChannel channel)
+    {
+        if (Options.KeepFreedMemory)
+            CLibrary.KeepFreedMemory();
+        JsonObject? identity = checkpoints is null ? null : Identity(startsFromEarlier ? result : null);
+        checkpoint?.Require(identity!);
+
+        using var scope = NewDisposeScope();
+        using var generator = new Generator((ulong)Seed + 1);
+        using Learner learner = Method.CreateLearner(new LearnerSetup(
+            () => Manifest.Encoder.Build(Store.Channels, generator), Manifest.Encoder.FeatureSize, generator, Facts));
+        ModuleState.Copy(result, learner.Encoder);
+        foreach (MomentumPair pair in learner.MomentumPairs)
+            pair.CopyToTarget();
+        learner.to(Device).train();
+        using var runner = new StepRunner(learner, Method.Optimizer!, Method.MaxGradientNorm);
+        if (checkpoint is not null)
+            Resume(checkpoint, runner, channel);
+
+        long firstStep = checkpoint?.Step ?? 0;
+        using var prefetcher = new Prefetcher<Views>(firstStep, Facts.TotalSteps, Options.ViewThreads, MakeViews);
+        TrainingLoop.Run(runner, Method, Facts, LoggingTo(channel), firstStep, step => prefetcher.Take(step).To(Device), (ulong)Seed, new LoopHost(
+            Warn: message => channel.Warning(message),
+            CheckAlive: host.CheckAlive,
+            TrimMemory: CLibrary.TrimHeap,
+            KeepCheckpoint: checkpoints is null ? null : step => checkpoints.Write(step, identity!, EqualBits(), runner.State)));
+        ModuleState.Copy(learner.Encoder, result);
+    }
+
+    private void Resume(Checkpoint checkpoint, StepRunner runner, IChannel channel)
+    {
+        using var scope = NewDisposeScope();
+        checkpoint.Restore(runner.State);
+        channel.Info($"Going on after step {checkpoint.Step} of {Facts.TotalSteps}, from the checkpoint in '{Options.CheckpointFolder}'.");
+        string[] differences = [.. Checkpoint.Differences(checkpoint.Environment, EqualBits())];
+        if (differences.Length > 0)
+            channel.Warning($"The run goes on, but its result may differ in the last digits from an unbroken one: {string.Join("; ", differences)}.");
+    }
+
+    private JsonObject Identity(nn.Module? startsFrom)
+    {
+        JsonObject identity = Record(Method, Facts, Seed);
+        identity["encoder"] = EncoderManifest.Describe(Manifest.Encoder, by: typeof(ImageEncoder));
+        identity["height"] = Manifest.Height;
+        identity["width"] = Manifest.Width;
+        identity["channels"] = Manifest.Channels;
+        identity["normalization"] = EncoderManifest.Describe(Manifest.Normalization);
+        identity["data"] = Store.Fingerprint();
+        identity["startsFrom"] = startsFrom is null ? "random weights" : Checkpoint.Digest(stream => SafeTensors.Save(stream, startsFrom));
+        return (JsonObject)JsonNode.Parse(identity.ToJsonString())!; // as it will be read back
+    }
+
+    /// <summary>On what the last bits of a step depend beside the run itself.</summary>
+    private JsonObject EqualBits() => new()
+    {
+        ["library"] = LibraryVersion.Current,
+        ["libtorch"] = __version__,
+        ["threads"] = get_num_threads(),
+        ["device"] = Device.type.ToString(),
+        ["processor"] = RuntimeInformation.ProcessArchitecture.ToString(),
+    };
+
+    private Func<long, Views> MakeViews()
+    {
+        var order = new EpochOrder(Store.Count, Options.BatchSize, (ulong)Seed);
+        var maker = new ImageBatchMaker(
+            row => Store[row], Method.Augmentations!, Manifest.Normalization, Manifest.Height, Manifest.Width, Store.Channels);
+        return step =>
+        {
+            (long epoch, ReadOnlyMemory<int> batch) = order.Batch(step);
+            return maker.Make(batch.Span, epoch, (ulong)Seed);
+        };
+    }
+
+    /// <summary>The run's options, with progress in the context's log too: at its start and end, and every ten seconds between.</summary>
+    private TrainingOptions LoggingTo(IChannel channel)
+    {
+        var sinceLogged = new Stopwatch();
+        return Options with
+        {
+            Progress = new ProgressTo(progress =>
+            {
+                Options.Progress?.Report(progress);
+                if (sinceLogged.IsRunning && sinceLogged.Elapsed.TotalSeconds < 10 && progress.Step < progress.TotalSteps)
+                    return;
+                sinceLogged.Restart();
+                channel.Info(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"Step {progress.Step} of {progress.TotalSteps}, epoch {progress.Epoch}: loss {progress.Loss:f4}, rate {progress.LearningRate:g3}, {progress.ItemsPerSecond:f0} pictures/s, embedding deviation {progress.EmbeddingDeviation:f3}, {progress.TimeLeft:hh\\:mm\\:ss} left"));
+            }),
+        };
+    }
+
+    private sealed class ProgressTo(Action<TrainingProgress> report) : IProgress<TrainingProgress>
+    {
+        public void Report(TrainingProgress value) => report(value);
+    }
+}
