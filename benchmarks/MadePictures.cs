@@ -22,6 +22,32 @@ internal static class MadePictures
         return ml.Data.LoadFromEnumerable(Make(count, side, channels).Select(image => new Row { Image = image }).ToArray(), schema);
     }
 
+    /// <summary>Any number of pictures, each made when it is read: coarse random patches, the same for the same row.</summary>
+    public static IDataView Endless(MLContext ml, long count, int side, int channels)
+    {
+        SchemaDefinition schema = SchemaDefinition.Create(typeof(Row));
+        schema[nameof(Row.Image)].ColumnType = new VectorDataViewType(NumberDataViewType.Byte, channels * side * side);
+        return ml.Data.LoadFromEnumerable(Rows(), schema);
+
+        IEnumerable<Row> Rows()
+        {
+            var row = new Row { Image = new byte[channels * side * side] };
+            for (long index = 0; index < count; index++)
+            {
+                var random = new SeededRandom(7, (ulong)index);
+                for (int line = 0; line < channels * side; line++) // a line of one value per patch
+                {
+                    if (line % Patch == 0)
+                        for (int x = 0; x < side; x += Patch)
+                            row.Image.AsSpan(line * side + x, Math.Min(Patch, side - x)).Fill((byte)random.NextBits());
+                    else
+                        row.Image.AsSpan((line - 1) * side, side).CopyTo(row.Image.AsSpan(line * side));
+                }
+                yield return row;
+            }
+        }
+    }
+
     private static byte[] MakeOne(int side, int channels, Random random)
     {
         int patches = (side + Patch - 1) / Patch;

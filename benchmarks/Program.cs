@@ -15,6 +15,8 @@ switch (args)
         return TransformRates.Run();
     case ["gpu-check"]:
         return GpuCheck.Run();
+    case ["endurance", ..]:
+        return Endurance.Run(args[1..]);
     case [] or ["help"]:
         Console.WriteLine(Help);
         return 0;
@@ -28,6 +30,7 @@ internal static partial class Program
     private const string Help = """
         Usage: dotnet run -c Release --project benchmarks -- <verb>
           gpu-check      each method's first losses on the GPU against the CPU's; items a second on both
+          endurance      what docs/reliability.md promises: kills, memory, mutated files, data larger than memory
           step           training steps of the small conv net against the same steps written plainly in TorchSharp;
                          with "profile" also where the time of a step goes
           step-resnet    the same for ResNet-18, which takes minutes
