@@ -204,6 +204,7 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
             return step =>
             {
                 (long epoch, ReadOnlyMemory<int> batch) = order.Batch(step);
+                store.Prefetch(batch.Span, CLibrary.ReadAhead);
                 return maker.Make(batch.Span, epoch, seed);
             };
         });

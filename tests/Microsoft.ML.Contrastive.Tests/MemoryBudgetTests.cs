@@ -101,13 +101,6 @@ public sealed class MemoryBudgetTests : IDisposable
         Assert.Contains(_folder.FullName, error.Message, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void Settings_that_make_no_sense_are_refused_by_name()
-    {
-        Assert.Equal("MemoryBudget", Assert.Throws<ArgumentOutOfRangeException>(() => Estimator(FewSteps with { MemoryBudget = -1 })).ParamName);
-        Assert.Equal("ScratchFolder", Assert.Throws<ArgumentException>(() => Estimator(FewSteps with { ScratchFolder = " " })).ParamName);
-    }
-
     private ContrastivePretrainEstimator Estimator(TrainingOptions training)
         => _ml.Transforms.ContrastivePretrain("Features", "Image", new SimClrV1(), ImageEncoder.SmallConvNet(8), training, Pictures.Shape());
 

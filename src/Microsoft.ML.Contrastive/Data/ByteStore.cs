@@ -46,6 +46,17 @@ internal sealed class ByteStore : IDisposable
         }
     }
 
+    /// <summary>
+    /// Tells the system which items are read next, so that it fetches them from the disk together, not one page after the other as they
+    /// are read: what makes random order bearable once the scratch file exceeds the system's cache.
+    /// </summary>
+    public void Prefetch(ReadOnlySpan<int> items, ReadAhead readAhead)
+    {
+        foreach (int item in items)
+            if (_items[item].Chunk == InScratch)
+                readAhead(this[item]);
+    }
+
     /// <summary>Says before the first item how many bytes will come, so that a disk that is too small is an error now, not hours later.</summary>
     /// <exception cref="IOException">The scratch folder has no room for what exceeds the budget, or can't be made.</exception>
     public void Expect(long bytes)
@@ -114,3 +125,6 @@ internal sealed class ByteStore : IDisposable
 
     private static byte[] Allocate(long size) => GC.AllocateUninitializedArray<byte>((int)size);
 }
+
+/// <summary>Asks the system to have bytes of a mapped file in memory soon; false where it was not asked.</summary>
+internal delegate bool ReadAhead(ReadOnlySpan<byte> mapped);

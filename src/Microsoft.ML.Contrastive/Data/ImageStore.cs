@@ -34,6 +34,9 @@ internal sealed class ImageStore : IDisposable
     /// <summary>A row's picture, to be used no longer than this lives.</summary>
     public Picture this[int row] => new(_bytes[row], _sizes[row].Height, _sizes[row].Width, Channels);
 
+    /// <summary>Tells the system which rows are read next.</summary>
+    public void Prefetch(ReadOnlySpan<int> rows, ReadAhead readAhead) => _bytes.Prefetch(rows, readAhead);
+
     /// <summary>Says before the first picture how many will come, and of which size, before <see cref="AddShrunk"/> shrinks them.</summary>
     /// <exception cref="IOException">The scratch folder has no room for what exceeds the budget, or can't be made.</exception>
     public void Expect(long rows, int height, int width, int largestSide)

@@ -39,6 +39,20 @@ public sealed class ImageStoreTests : IDisposable
     }
 
     [Fact]
+    public void Only_pictures_in_the_scratch_file_are_read_ahead()
+    {
+        StoredPicture[] pictures = Make(10);
+        using ImageStore store = Store(pictures, pictures[..4].Sum(picture => (long)picture.Pixels.Length));
+        var asked = new List<byte[]>();
+        store.Prefetch([7, 3, 0, 4, 9], bytes =>
+        {
+            asked.Add(bytes.ToArray());
+            return true;
+        });
+        Assert.Equal([pictures[7].Pixels, pictures[4].Pixels, pictures[9].Pixels], asked);
+    }
+
+    [Fact]
     public void What_fits_in_memory_touches_no_folder()
     {
         string missing = Path.Combine(_folder.FullName, "missing");

@@ -18,6 +18,17 @@ public sealed class ScratchFileTests : IDisposable
     }
 
     [Fact]
+    public void The_system_can_be_asked_to_read_ahead_from_any_byte()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Asked of glibc only.");
+        using var file = new ScratchFile(_folder.FullName);
+        file.Append(new byte[20_000]);
+        file.Map();
+        Assert.True(CLibrary.ReadAhead(file.Read(0, 20_000)));
+        Assert.True(CLibrary.ReadAhead(file.Read(5_001, 7_000)));
+    }
+
+    [Fact]
     public void Nothing_may_be_mapped()
     {
         using var file = new ScratchFile(_folder.FullName);
