@@ -88,7 +88,10 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
     /// <summary>Trains on the pictures of <paramref name="input"/>.</summary>
     /// <exception cref="ArgumentException">The column or a setting does not fit: said before any training.</exception>
     /// <exception cref="InvalidOperationException">A picture is missing or holds values that are no pixels; or the loss became infinite.</exception>
-    /// <exception cref="IOException">The <see cref="TrainingOptions.CheckpointFolder"/> can't be used or is full; what is there stays.</exception>
+    /// <exception cref="IOException">
+    /// The pictures exceed <see cref="TrainingOptions.MemoryBudget"/>, and <see cref="TrainingOptions.ScratchFolder"/> has no room for the rest or can't
+    /// be written to; or the <see cref="TrainingOptions.CheckpointFolder"/> can't be used or is full: the checkpoints that are there stay.
+    /// </exception>
     /// <exception cref="OperationCanceledException">Training was cancelled.</exception>
     public ContrastivePretrainTransformer Fit(IDataView input) => Fit(input, previous: null);
 
@@ -137,7 +140,8 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         (int Height, int Width)? known = GivenSize(_options) ?? column.DeclaredSize;
         if (known is { } size)
             ChooseEncoder(_options.Encoder, size.Height, size.Width); // before the reading
-        ImageStore store = Read(input, column, largestSide: 2 * Math.Max(known?.Height ?? 224, known?.Width ?? 224), channel);
+        using var store = new ImageStore(column.Channels, _options.Training.MemoryBudget, _options.Training.ScratchFolder);
+        Read(input, column, store, largestSide: 2 * Math.Max(known?.Height ?? 224, known?.Width ?? 224), channel);
         (int height, int width) = known ?? Square(Math.Min(224, store.MedianShorterSide()));
         ImageEncoder encoder = ChooseEncoder(_options.Encoder, height, width);
         RunFacts facts = Facts(store, height, width, encoder);
@@ -181,9 +185,10 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         return new ContrastivePretrainTransformer(_host, new PretrainedEncoder(manifest, result, device));
     }
 
-    private ImageStore Read(IDataView input, ImageColumn column, int largestSide, IChannel channel)
+    private void Read(IDataView input, ImageColumn column, ImageStore store, int largestSide, IChannel channel)
     {
-        var store = new ImageStore(column.Channels);
+        if (input.GetRowCount() is { } rows && column.DeclaredSize is { } size)
+            store.Expect(rows, size.Height, size.Width, largestSide);
         var resizer = new Resizer();
         long row = 0, skipped = 0;
         using DataViewRowCursor cursor = input.GetRowCursor([input.Schema[column.Index]]);
@@ -204,7 +209,9 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
             channel.Warning($"Left out {skipped} of {row} rows: column '{_options.Input}' held no readable picture there.");
         if (store.Count == 0)
             throw new ArgumentException($"There is nothing to learn from: column '{_options.Input}' has no {(row == 0 ? "rows" : "readable picture")}.", nameof(input));
-        return store;
+        store.Seal();
+        if (store.ScratchLength > 0)
+            channel.Info($"{store.ScratchLength >> 20} MiB of pictures beyond TrainingOptions.MemoryBudget lie in a scratch file until Fit ends.");
     }
 
     /// <summary>The views' size where the settings alone decide it.</summary>

@@ -109,6 +109,7 @@ internal sealed record PretrainingRun(
         return step =>
         {
             (long epoch, ReadOnlyMemory<int> batch) = order.Batch(step);
+            Store.Prefetch(batch.Span, CLibrary.ReadAhead);
             return maker.Make(batch.Span, epoch, (ulong)Seed);
         };
     }

@@ -181,6 +181,8 @@ public sealed class BadInputTests : IDisposable
         Run("Steps", run => run with { Steps = 0 });
         Run("ViewThreads", run => run with { ViewThreads = 0 });
         Run("ReportEvery", run => run with { ReportEvery = 0 });
+        Run("MemoryBudget", run => run with { MemoryBudget = -1 });
+        Run("ScratchFolder", run => run with { ScratchFolder = " " });
 
         foreach (int width in new[] { -1, 0, 257 })
             Add("Width", options => options with { Encoder = ImageEncoder.SmallConvNet(width) });

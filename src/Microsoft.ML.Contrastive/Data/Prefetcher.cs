@@ -28,8 +28,16 @@ internal sealed class Prefetcher<T> : IDisposable
         _room = new SemaphoreSlim(threads + 2);
         Func<long, T>[] makers = [.. Enumerable.Range(0, threads).Select(_ => createMaker())];
         _threads = [.. makers.Select(make => new Thread(() => Work(make)) { IsBackground = true, Name = "ContrastiveML views" })];
-        foreach (Thread thread in _threads)
-            thread.Start();
+        try
+        {
+            foreach (Thread thread in _threads)
+                thread.Start();
+        }
+        catch
+        {
+            Dispose(); // those that run must not outlive what they read
+            throw;
+        }
     }
 
     /// <summary>The item of a step: each step once, in order; any other would be waited for in vain.</summary>
@@ -57,7 +65,7 @@ internal sealed class Prefetcher<T> : IDisposable
             return;
         _disposed = true;
         _stop.Cancel();
-        foreach (Thread thread in _threads)
+        foreach (Thread thread in _threads.Where(thread => !thread.ThreadState.HasFlag(System.Threading.ThreadState.Unstarted)))
             thread.Join();
         foreach (TaskCompletionSource<T> slot in _slots.Values)
             if (slot.Task.IsCompletedSuccessfully)

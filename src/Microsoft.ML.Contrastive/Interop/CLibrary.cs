@@ -5,7 +5,7 @@ namespace Microsoft.ML.Contrastive;
 /// <summary>What only the C library can do.</summary>
 internal static partial class CLibrary
 {
-    private static bool canTrim = OperatingSystem.IsLinux();
+    private static bool canTrim = OperatingSystem.IsLinux(), canReadAhead = OperatingSystem.IsLinux();
 
     /// <summary>
     /// Gives free memory back to the system where the C library is glibc, and does nothing elsewhere. A training loop calls it every
@@ -45,6 +45,33 @@ internal static partial class CLibrary
             // musl has neither the option nor the habit.
         }
     }
+
+    /// <summary>
+    /// Asks the system to start reading bytes of a mapped file, and does not wait. Where the C library is not glibc nothing is
+    /// asked; false then, or where the bytes are not mapped.
+    /// </summary>
+    internal static unsafe bool ReadAhead(ReadOnlySpan<byte> mapped)
+    {
+        const int WillNeed = 3;
+        if (!canReadAhead)
+            return false;
+        try
+        {
+            fixed (byte* start = mapped)
+            {
+                nuint before = (nuint)start % (nuint)Environment.SystemPageSize;
+                return Advise((nuint)start - before, before + (nuint)mapped.Length, WillNeed) == 0;
+            }
+        }
+        catch (Exception e) when (e is DllNotFoundException or EntryPointNotFoundException)
+        {
+            return canReadAhead = false; // musl
+        }
+    }
+
+    [LibraryImport("libc.so.6", EntryPoint = "madvise")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int Advise(nuint start, nuint length, int advice);
 
     [LibraryImport("libc.so.6", EntryPoint = "mallopt")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]

@@ -40,6 +40,19 @@ public sealed record TrainingOptions
     /// </summary>
     public bool KeepFreedMemory { get; init; }
 
+    /// <summary>
+    /// Bytes of decoded pictures (channels * height * width each) that are kept in memory, at least 0: those beyond it lie in a
+    /// scratch file until Fit ends. Null, the default, stands for a quarter of the memory that the process may use; 0 for all to
+    /// the file. It never changes the result.
+    /// </summary>
+    public long? MemoryBudget { get; init; }
+
+    /// <summary>
+    /// Folder of the scratch file, on a disk with room for all that exceeds <see cref="MemoryBudget"/>; made where it is missing, and not touched
+    /// where all fits. Null, the default, stands for the system's folder for temporary files, which on some systems itself lies in memory.
+    /// </summary>
+    public string? ScratchFolder { get; init; }
+
     /// <summary>Receives <see cref="TrainingProgress"/> at the first step, the last, and every <see cref="ReportEvery"/> steps between. The default value is null.</summary>
     public IProgress<TrainingProgress>? Progress { get; init; }
 
@@ -55,6 +68,9 @@ public sealed record TrainingOptions
         ArgumentOutOfRangeException.ThrowIfLessThan(Steps ?? 1, 1, nameof(Steps));
         ArgumentOutOfRangeException.ThrowIfLessThan(ViewThreads, 1, nameof(ViewThreads));
         ArgumentOutOfRangeException.ThrowIfLessThan(ReportEvery, 1, nameof(ReportEvery));
+        ArgumentOutOfRangeException.ThrowIfNegative(MemoryBudget ?? 0, nameof(MemoryBudget));
+        if (ScratchFolder is not null)
+            ArgumentException.ThrowIfNullOrWhiteSpace(ScratchFolder, nameof(ScratchFolder));
         if (CheckpointFolder is not null)
             ArgumentException.ThrowIfNullOrWhiteSpace(CheckpointFolder, nameof(CheckpointFolder));
         ArgumentOutOfRangeException.ThrowIfLessThan(CheckpointSteps ?? 1, 1, nameof(CheckpointSteps));

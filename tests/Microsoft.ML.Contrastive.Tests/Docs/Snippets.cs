@@ -28,6 +28,12 @@ internal static class Snippets
         encoder.Dispose();
     }
 
+    public static TrainingOptions LargeData()
+    {
+        var training = new TrainingOptions { MemoryBudget = 1L << 30, ScratchFolder = "scratch" };
+        return training;
+    }
+
     public static ContrastiveMethod Pictures()
     {
         var gentle = ImageAugmentations.MoCoV2 with { Crop = new(0.5, 1), FlipProbability = 0 };
