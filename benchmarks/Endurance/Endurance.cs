@@ -9,8 +9,10 @@ internal static class Endurance
     public static int Run(string[] args)
     {
         if (args is [KilledRun.Verb, string method, string folder])
+            return KilledRun.Run(method, folder);
+        if (args is [BigData.Verb, string count, string of, string where])
         {
-            KilledRun.Run(method, folder);
+            BigData.RunOne(int.Parse(count, CultureInfo.InvariantCulture), int.Parse(of, CultureInfo.InvariantCulture), where == "mapped");
             return 0;
         }
         string verb = args is [string first, ..] && !first.StartsWith("--", StringComparison.Ordinal) ? first : "all";
@@ -25,6 +27,8 @@ internal static class Endurance
                 return Kills.Run(methods, Number("--kills", 20), Number("--seed", 1)) ? 0 : 1;
             case "memory":
                 return LongRuns.Run(methods, Number("--steps", 5_000), Number("--batches", 20_000)) ? 0 : 1;
+            case "big":
+                return BigData.Run(Number("--rows", 1_000_000), Number("--steps", 200), Number("--rounds", 2)) ? 0 : 1;
             default:
                 return 2;
         }

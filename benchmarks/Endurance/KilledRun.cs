@@ -8,17 +8,27 @@ internal static class KilledRun
     public const string Verb = "killed-run";
     public const int Steps = 60;
 
-    /// <summary>Trains; made to need a second or so after its start.</summary>
-    public static void Run(string method, string folder)
+    /// <summary>Trains; made to need a second or so after its start. 1 where the folder can't be written.</summary>
+    public static int Run(string method, string folder)
     {
         var ml = new MLContext(1);
-        using ContrastivePretrainTransformer encoder = ml.Transforms.ContrastivePretrain(
+        var estimator = ml.Transforms.ContrastivePretrain(
             "Features", "Image", AllMethods.ByName[method], ImageEncoder.SmallConvNet(16),
             new TrainingOptions
             {
                 Steps = Steps, BatchSize = 16, ReportEvery = 1, Progress = new Say(), CheckpointFolder = folder, CheckpointSteps = 3,
             },
-            new ImageShape(32, 32, 3)).Fit(MadePictures.View(ml, count: 100, side: 32, channels: 3));
+            new ImageShape(32, 32, 3));
+        try
+        {
+            estimator.Fit(MadePictures.View(ml, count: 100, side: 32, channels: 3)).Dispose();
+            return 0;
+        }
+        catch (IOException error)
+        {
+            Console.Error.WriteLine(error.Message);
+            return 1;
+        }
     }
 
     private sealed class Say : IProgress<TrainingProgress>

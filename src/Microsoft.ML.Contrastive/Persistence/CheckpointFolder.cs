@@ -65,7 +65,8 @@ internal sealed class CheckpointFolder : IDisposable
             foreach ((_, string path) in Checkpoints().Where(other => other.Step <= step).OrderByDescending(other => other.Step).Skip(_kept))
                 File.Delete(path);
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException
+            or ArgumentOutOfRangeException) // .NET's for a file that outgrows what its file system or a limit allows
         {
             throw new IOException($"The checkpoint of step {step} could not be written to '{_path}': {error.Message} Those before it are whole: make room or give the right to write, and call Fit again to go on.", error);
         }

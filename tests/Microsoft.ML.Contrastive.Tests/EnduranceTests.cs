@@ -1,0 +1,101 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Microsoft.ML.Contrastive.Tests;
+
+/// <summary>What needs processes of its own: the command that docs/reliability.md names, at a length that tests can wait for.</summary>
+[Trait("speed", "slow")]
+public sealed class EnduranceTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("endurance-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    public static TheoryData<string, int> Kills
+    {
+        get
+        {
+            var kills = new TheoryData<string, int>();
+            foreach (Type method in typeof(ContrastiveMethod).Assembly.GetExportedTypes().Where(type => type.IsSubclassOf(typeof(ContrastiveMethod))))
+                kills.Add(method.Name, method == typeof(MoCoV2) ? 20 : 2);
+            return kills;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Kills))]
+    public void A_process_that_is_killed_and_started_again_ends_in_the_bytes_of_an_unbroken_run(string method, int kills)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux() || OperatingSystem.IsMacOS(), "SIGKILL is of Unix.");
+        string[] figures = Run("kills", "--methods", method, "--kills", kills.ToString(CultureInfo.InvariantCulture)).Split('\n')
+            .Single(line => line.StartsWith(method + " ", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(kills, Number(figures[1]));
+        if (kills > 2)
+            Assert.InRange(Number(figures[2]), kills / 4, kills); // in a checkpoint's writing
+        Assert.InRange(Number(figures[3]), 1, kills + 1);
+        Assert.Equal(figures[3], figures[4]);
+    }
+
+    [Fact]
+    public void Neither_tensors_nor_memory_grow_in_long_runs()
+    {
+        string output = Run("memory", "--methods", nameof(MoCoV2), "--steps", "5000", "--batches", "20000");
+        Assert.Contains("5000", output, StringComparison.Ordinal);
+        Assert.Contains("20000", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Pictures_beyond_the_budget_train_as_fast_as_pictures_in_memory()
+    {
+        string output = Run("big", "--rows", "40000", "--steps", "15", "--rounds", "1");
+        Assert.Contains("mapped / in memory", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_disk_that_fills_up_leaves_the_last_good_checkpoint_and_the_run_goes_on_from_it()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "The limit on a file's size is set by a Linux shell.");
+        string unbroken = Path.Combine(_folder, "unbroken"), broken = Path.Combine(_folder, "broken");
+        Assert.Equal(0, Start("dotnet", [Program, "endurance", "killed-run", nameof(MoCoV2), unbroken]).ExitCode);
+        Directory.CreateDirectory(broken);
+        foreach (string early in Directory.GetFiles(unbroken).Order(StringComparer.Ordinal).Take(1))
+            File.Copy(early, Path.Combine(broken, Path.GetFileName(early)));
+
+        // Writing beyond the limit fails as it does on a full disk, in the middle of a file.
+        (int exitCode, string text) = Start("bash", ["-c", "trap '' XFSZ; ulimit -f 300; export DOTNET_EnableWriteXorExecute=0; exec dotnet \"$@\"", "bash", Program, "endurance", "killed-run", nameof(MoCoV2), broken]);
+        Assert.Equal(1, exitCode);
+        Assert.Contains("could not be written", text, StringComparison.Ordinal);
+        Assert.Contains(broken, text, StringComparison.Ordinal);
+        Assert.Single(Directory.GetFileSystemEntries(broken));
+
+        Assert.Equal(0, Start("dotnet", [Program, "endurance", "killed-run", nameof(MoCoV2), broken]).ExitCode);
+        Assert.Equal(File.ReadAllBytes(Directory.GetFiles(unbroken).Max()!), File.ReadAllBytes(Directory.GetFiles(broken).Max()!));
+    }
+
+    private static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
+
+    private static string Run(params string[] arguments)
+    {
+        (int exitCode, string output) = Start("dotnet", [Program, "endurance", .. arguments]);
+        Assert.True(exitCode == 0, output);
+        return output;
+    }
+
+    private static (int ExitCode, string Output) Start(string program, string[] arguments)
+    {
+        using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
+        process.WaitForExit();
+        return (process.ExitCode, output.Result + error.Result);
+    }
+
+    /// <summary>The benchmarks as built beside these tests, in the same configuration.</summary>
+    private static string Program
+    {
+        get
+        {
+            string[] own = AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar).Split(Path.DirectorySeparatorChar);
+            return Path.Combine(Repository.Root, "benchmarks", "bin", own[^2], own[^1], "ContrastiveML.Benchmarks.dll");
+        }
+    }
+}
