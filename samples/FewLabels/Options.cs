@@ -12,6 +12,7 @@ internal sealed record Options
           --out FOLDER      where few-labels.zip and report.html go (default: artifacts/few-labels)
           --epochs N        passes over the unlabelled images
           --steps N         steps of pretraining, instead of passes
+          --checkpoints FOLDER  keeps the pretraining there: stopped by Ctrl+C or otherwise, the same command goes on
           --quick           everything in small, to see that it runs; its figures mean nothing
           --predict MODEL   loads a saved pipeline and prints its predictions for the first test images
           --images N        how many of them (default: 100)
@@ -24,6 +25,8 @@ internal sealed record Options
     public int? Epochs { get; init; }
 
     public int? Steps { get; init; }
+
+    public string? Checkpoints { get; init; }
 
     public bool Quick { get; init; }
 
@@ -47,6 +50,7 @@ internal sealed record Options
                 "--out" => options with { Out = Value() },
                 "--epochs" => options with { Epochs = Number() },
                 "--steps" => options with { Steps = Number() },
+                "--checkpoints" => options with { Checkpoints = Value() },
                 "--quick" => options with { Quick = true },
                 "--predict" => options with { Predict = Value() },
                 "--images" => options with { Images = Number() },

@@ -18,7 +18,12 @@ try
     var data = FashionMnist.Open(options.Data, Console.Error.WriteLine);
     return options.Predict is { } model ? Elsewhere.Print(model, data, options.Images) : Demo(options, data);
 }
-catch (Exception e) when (e is DataException or OptionException)
+catch (OperationCanceledException)
+{
+    Console.Error.WriteLine("Stopped. With --checkpoints FOLDER the same command goes on where it stopped.");
+    return 130;
+}
+catch (Exception e) when (e is DataException or OptionException or IOException)
 {
     Console.Error.WriteLine(e.Message);
     return 1;
@@ -59,7 +64,7 @@ static int Demo(Options options, FashionMnist data)
     var pixels = Candidates(Inputs.Pixels(ml).Fit(unlabelled));
     var components = show.Part("Principal components", _ =>
         recipe.Ranks.SelectMany(rank => Candidates(Inputs.PrincipalComponents(ml, rank, recipe.Seed).Fit(unlabelled), $"{rank} components, ")).ToArray());
-    var pretraining = new Pretraining(ml, recipe);
+    var pretraining = new Pretraining(ml, recipe, options.Checkpoints);
     var untrained = Candidates(pretraining.Untrained(unlabelled));
     var pretrained = Candidates(show.Part("Pretraining without labels", progress => pretraining.Fit(unlabelled, progress)));
 
