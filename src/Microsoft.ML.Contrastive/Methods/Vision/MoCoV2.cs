@@ -58,11 +58,8 @@ public sealed record MoCoV2 : ContrastiveMethod
         base.Validate(batchSize);
         RequireViews(2);
         ShapeCheck.Positive(Temperature);
-        ArgumentOutOfRangeException.ThrowIfLessThan(ProjectorLayers, 1);
-        ArgumentOutOfRangeException.ThrowIfLessThan(ProjectionSize, 2);
-        ArgumentOutOfRangeException.ThrowIfLessThan(HiddenSize ?? 1, 1, nameof(HiddenSize));
-        if (Momentum is < 0 or > 1 or double.NaN)
-            throw new ArgumentOutOfRangeException(nameof(Momentum), Momentum, "The momentum must be from 0 to 1.");
+        SettingChecks.Projector(ProjectorLayers, HiddenSize, ProjectionSize);
+        SettingChecks.Momentum(Momentum);
         if (QueueLength < 1)
             throw new ArgumentOutOfRangeException(nameof(QueueLength), QueueLength, "The queue needs at least one key.");
         if (NormGroups < 1 || batchSize % (NormGroups ?? 1) != 0 || batchSize == NormGroups)
@@ -75,7 +72,7 @@ public sealed record MoCoV2 : ContrastiveMethod
     {
         ArgumentNullException.ThrowIfNull(facts);
         Validate(facts.BatchSize);
-        ImageAugmentation view = facts.SmallImages ? ImageAugmentations.MoCoV2 with { Blur = null } : ImageAugmentations.MoCoV2;
+        ImageAugmentation view = facts.AtThisSize(ImageAugmentations.MoCoV2);
         return this with
         {
             Augmentations = Augmentations ?? [view, view],

@@ -46,9 +46,7 @@ public sealed record SimClrV1 : ContrastiveMethod
         base.Validate(batchSize);
         RequireViews(2);
         ShapeCheck.Positive(Temperature);
-        ArgumentOutOfRangeException.ThrowIfLessThan(ProjectorLayers, 1);
-        ArgumentOutOfRangeException.ThrowIfLessThan(ProjectionSize, 2);
-        ArgumentOutOfRangeException.ThrowIfLessThan(HiddenSize ?? 1, 1, nameof(HiddenSize));
+        SettingChecks.Projector(ProjectorLayers, HiddenSize, ProjectionSize);
     }
 
     /// <inheritdoc/>
