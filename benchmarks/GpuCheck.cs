@@ -18,6 +18,7 @@ internal static class GpuCheck
     private static readonly (string Name, ContrastiveMethod Method)[] s_methods =
     [
         ("SimCLR v1", new SimClrV1()),
+        ("MoCo v1", new MoCoV1()),
         ("MoCo v2", new MoCoV2()),
         ("SimSiam", new SimSiam()),
         ("SimCLR v1, LARS", new SimClrV1 { Optimizer = new Lars { WeightDecay = 1e-6 }, MaxGradientNorm = 10 }),

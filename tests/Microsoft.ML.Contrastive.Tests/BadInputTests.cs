@@ -202,6 +202,7 @@ public sealed class BadInputTests : IDisposable
         foreach (double temperature in new[] { 0, -1, double.NaN, double.PositiveInfinity })
         {
             Method("Temperature", new SimClrV1 { Temperature = temperature });
+            Method("Temperature", new MoCoV1 { Temperature = temperature });
             Method("Temperature", new MoCoV2 { Temperature = temperature });
         }
         Method("ProjectorLayers", new SimClrV1 { ProjectorLayers = 0 });
@@ -210,6 +211,7 @@ public sealed class BadInputTests : IDisposable
         foreach (double momentum in new[] { 2, -0.1, double.NaN })
             Method("Momentum", new MoCoV2 { Momentum = momentum });
         Method("QueueLength", new MoCoV2 { QueueLength = 0 });
+        Method("ProjectionSize", new MoCoV1 { ProjectionSize = 1 });
         foreach (int groups in new[] { 0, 3, 4 })
             Method("NormGroups", new MoCoV2 { NormGroups = groups });
         Method("BottleneckSize", new SimSiam { BottleneckSize = 0 });

@@ -16,7 +16,8 @@ internal static class TrajectoryAnswers
     {
         ["trajectory_simclr_v1"] = given => Train(given, SimClr(given, jointForward: true)),
         ["trajectory_simclr_v1_per_view"] = given => Train(given, SimClr(given, jointForward: false)),
-        ["trajectory_moco_v2"] = given => Train(given, MoCo(given)),
+        ["trajectory_moco_v1"] = given => Train(given, MoCo(given, new MoCoV1())),
+        ["trajectory_moco_v2"] = given => Train(given, MoCo(given, WithMlpOf(given))),
         ["trajectory_simsiam"] = given => Train(given, SimSiam(given)),
     };
 
@@ -34,19 +35,19 @@ internal static class TrajectoryAnswers
         };
     }
 
-    private static MoCoV2 MoCo(KnownAnswerCase given)
+    private static MomentumContrast MoCo(KnownAnswerCase given, MomentumContrast version) => version with
+    {
+        Temperature = given.Parameters.GetProperty("temperature").GetDouble(),
+        Momentum = given.Parameters.GetProperty("momentum").GetDouble(),
+        QueueLength = given.Inputs.GetProperty("initial").GetProperty("queue").GetArrayLength(),
+        ProjectionSize = new Stack(given, "projector").OutputSize,
+        NormGroups = 1,
+    };
+
+    private static MoCoV2 WithMlpOf(KnownAnswerCase given)
     {
         Stack projector = new(given, "projector");
-        return new MoCoV2
-        {
-            Temperature = given.Parameters.GetProperty("temperature").GetDouble(),
-            Momentum = given.Parameters.GetProperty("momentum").GetDouble(),
-            QueueLength = given.Inputs.GetProperty("initial").GetProperty("queue").GetArrayLength(),
-            ProjectorLayers = projector.Layers,
-            HiddenSize = projector.HiddenSize,
-            ProjectionSize = projector.OutputSize,
-            NormGroups = 1,
-        };
+        return new MoCoV2 { ProjectorLayers = projector.Layers, HiddenSize = projector.HiddenSize };
     }
 
     private static SimSiam SimSiam(KnownAnswerCase given)

@@ -6,6 +6,7 @@ public static class AllMethods
     public static TheoryData<ContrastiveMethod> Data =>
     [
         new SimClrV1(),
+        new MoCoV1(),
         new MoCoV2(),
         new SimSiam(),
     ];

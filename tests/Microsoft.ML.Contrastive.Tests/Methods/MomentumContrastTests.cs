@@ -5,7 +5,20 @@ namespace Microsoft.ML.Contrastive.Tests.Methods;
 
 public sealed class MomentumContrastTests
 {
-    public static TheoryData<ContrastiveMethod> Versions => [new MoCoV2 { QueueLength = 20, Momentum = 0.9 }];
+    public static TheoryData<ContrastiveMethod> Versions =>
+    [
+        new MoCoV1 { QueueLength = 20, Momentum = 0.9 },
+        new MoCoV2 { QueueLength = 20, Momentum = 0.9 },
+    ];
+
+    [Fact]
+    public void Version_1_has_one_linear_layer_a_lower_temperature_and_views_without_blur()
+    {
+        using var run = new MethodRun(new MoCoV1());
+        Assert.Equal(["projector.0.weight", "projector.0.bias"], run.State().Keys.Where(name => name.StartsWith("projector.", StringComparison.Ordinal)));
+        Assert.Equal((0.07, 0.2), (new MoCoV1().Temperature, new MoCoV2().Temperature));
+        Assert.All(run.Method.Augmentations!, view => Assert.Equal(ImageAugmentations.MoCoV1, view));
+    }
 
     [Theory]
     [MemberData(nameof(Versions))]
