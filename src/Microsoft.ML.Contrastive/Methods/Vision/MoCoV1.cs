@@ -32,7 +32,6 @@ public sealed record MoCoV1 : MomentumContrast
 
     private protected override ImageAugmentation PublishedView => ImageAugmentations.MoCoV1;
 
-    internal override nn.Module<Tensor, Tensor> CreateProjector(LearnerSetup setup) => Mlp.Create(
-        setup.FeatureSize, hidden: ProjectionSize, ProjectionSize, layers: 1,
-        new MlpForm(HiddenNorm: false, HiddenBias: true, OutputBias: true), setup.Generator);
+    internal override nn.Module<Tensor, Tensor> CreateProjector(LearnerSetup setup)
+        => Mlp.Linear(setup.FeatureSize, ProjectionSize, setup.Generator);
 }

@@ -95,14 +95,10 @@ internal sealed class SimClrV1Learner : Learner
 
     public override Tensor Loss(Views views, Step step)
     {
-        Tensor[] projections = _method.JointForward
-            ? Project(views.Stacked()).chunk(2, 0)
-            : [Project(views[0]), Project(views[1])];
-        step.Embedding = projections[0];
-        return NtXent.Loss(projections[0], projections[1], _method.Temperature);
+        (Tensor first, Tensor second) = views.Projected(view => projector.forward(encoder.forward(view)), _method.JointForward);
+        step.Embedding = first;
+        return NtXent.Loss(first, second, _method.Temperature);
     }
 
     public override double? FlatLoss(long rows) => NtXent.FlatLoss(rows);
-
-    private Tensor Project(Tensor view) => projector.forward(encoder.forward(view));
 }
