@@ -21,6 +21,8 @@ internal static class GpuCheck
         ("MoCo v1", new MoCoV1()),
         ("MoCo v2", new MoCoV2()),
         ("SimSiam", new SimSiam()),
+        ("InvaSpread", new InvaSpread()),
+        ("InvaSpread, paper", new InvaSpread { Form = InvaSpreadForm.Paper }),
         ("SimCLR v1, LARS", new SimClrV1 { Optimizer = new Lars { WeightDecay = 1e-6 }, MaxGradientNorm = 10 }),
         ("SimCLR v1, AdamW", new SimClrV1 { Optimizer = new AdamW { WeightDecay = 0.01 }, LearningRate = new(1e-3, Scaling: RateScaling.None) }),
     ];

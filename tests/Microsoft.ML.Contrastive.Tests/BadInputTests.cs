@@ -202,6 +202,7 @@ public sealed class BadInputTests : IDisposable
         foreach (double temperature in new[] { 0, -1, double.NaN, double.PositiveInfinity })
         {
             Method("Temperature", new SimClrV1 { Temperature = temperature });
+            Method("Temperature", new InvaSpread { Temperature = temperature });
             Method("Temperature", new MoCoV1 { Temperature = temperature });
             Method("Temperature", new MoCoV2 { Temperature = temperature });
         }
@@ -214,6 +215,8 @@ public sealed class BadInputTests : IDisposable
         Method("ProjectionSize", new MoCoV1 { ProjectionSize = 1 });
         foreach (int groups in new[] { 0, 3, 4 })
             Method("NormGroups", new MoCoV2 { NormGroups = groups });
+        Method("Form", new InvaSpread { Form = (InvaSpreadForm)2 });
+        Method("ProjectionSize", new InvaSpread { ProjectionSize = 1 });
         Method("BottleneckSize", new SimSiam { BottleneckSize = 0 });
         Method("ProjectionSize", new SimSiam { ProjectionSize = 1 });
 

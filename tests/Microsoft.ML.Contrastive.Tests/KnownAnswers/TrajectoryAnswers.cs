@@ -16,6 +16,8 @@ internal static class TrajectoryAnswers
     {
         ["trajectory_simclr_v1"] = given => Train(given, SimClr(given, jointForward: true)),
         ["trajectory_simclr_v1_per_view"] = given => Train(given, SimClr(given, jointForward: false)),
+        ["trajectory_invaspread"] = given => Train(given, InvaSpread(given, jointForward: true)),
+        ["trajectory_invaspread_per_view"] = given => Train(given, InvaSpread(given, jointForward: false)),
         ["trajectory_moco_v1"] = given => Train(given, MoCo(given, new MoCoV1())),
         ["trajectory_moco_v2"] = given => Train(given, MoCo(given, WithMlpOf(given))),
         ["trajectory_simsiam"] = given => Train(given, SimSiam(given)),
@@ -34,6 +36,13 @@ internal static class TrajectoryAnswers
             JointForward = jointForward,
         };
     }
+
+    private static InvaSpread InvaSpread(KnownAnswerCase given, bool jointForward) => new()
+    {
+        Temperature = given.Parameters.GetProperty("temperature").GetDouble(),
+        ProjectionSize = new Stack(given, "projector").OutputSize,
+        JointForward = jointForward,
+    };
 
     private static MomentumContrast MoCo(KnownAnswerCase given, MomentumContrast version) => version with
     {

@@ -17,6 +17,8 @@ internal static partial class VisionAnswers
         ["queue_enqueue_ring"] = Enqueue,
         ["nt_xent"] = NtXentLoss,
         ["simsiam"] = SimSiamLoss,
+        ["invaspread_official"] = InvarianceSpreadReleased,
+        ["invaspread_paper"] = InvarianceSpreadPaper,
         ["ema_constant"] = ConstantMomentum,
         ["ema_cosine_byol"] = given => AtSteps(given, step => MomentumSchedule.CosineToOne(Number(given, "base"))(step, Whole(given, "total_steps"))),
         ["lr_warmup_cosine"] = given => AtSteps(given, step => LearningRateSchedule.WarmupCosine(
@@ -97,6 +99,32 @@ internal static partial class VisionAnswers
         // BYOL's loss of one direction, by its definition.
         static double SquaredDistance(Tensor prediction, Tensor target)
             => normalize(prediction).sub(normalize(target)).square().sum(1).mean().item<double>();
+    }
+
+    private static JsonObject? InvarianceSpreadReleased(KnownAnswerCase given)
+    {
+        if (Whole(given, "negM") != 1)
+            return null; // a weight of the negatives that the library does not have
+        double temperature = Number(given, "temperature");
+        Tensor first = Input(given, "view1_raw"), second = Input(given, "view2_raw");
+        // The gradient that is given is the one of the unit rows.
+        Tensor rows = normalize(cat([first, second], 0)).detach().requires_grad_();
+        InvarianceSpread.LossOfUnitRows(rows, rows.detach(), temperature).backward();
+        using var noGradient = no_grad();
+        Tensor logits = ViewPairs.WithoutSelf(rows.mm(rows.t()).div(temperature));
+        return new JsonObject
+        {
+            ["loss"] = InvarianceSpread.Loss(first, second, temperature).ToJson(),
+            ["p_positive"] = softmax(logits, 1).gather(1, ViewPairs.Partners(first.shape[0], first.device).unsqueeze(1)).squeeze(1).ToJson(),
+            ["grad_features_anchor_only"] = Gradient(rows).ToJson(),
+        };
+    }
+
+    private static JsonObject InvarianceSpreadPaper(KnownAnswerCase given)
+    {
+        Tensor first = Input(given, "view1_raw"), second = Input(given, "view2_raw");
+        Tensor loss = InvarianceSpread.PaperLoss(first, second, Number(given, "temperature"));
+        return new JsonObject { ["loss_mean_over_N"] = loss.ToJson(), ["loss_sum"] = loss.mul(first.shape[0]).ToJson() };
     }
 
     private static JsonObject ConstantMomentum(KnownAnswerCase given)

@@ -9,5 +9,6 @@ public static class AllMethods
         new MoCoV1(),
         new MoCoV2(),
         new SimSiam(),
+        new InvaSpread(),
     ];
 }

@@ -17,6 +17,8 @@ public sealed class ObjectiveGradientTests
         ["NtXent"] = (x, y, z) => NtXent.Loss(x, y, 0.3),
         ["InfoNce"] = (x, y, z) => InfoNce.Loss(x, y, z, 0.3),
         ["NegativeCosine"] = (x, y, z) => NegativeCosine.Symmetric(x, z, z, y),
+        ["InvarianceSpread"] = (x, y, z) => InvarianceSpread.LossOfUnitRows(x, y, 2), // anchors alone move
+        ["InvarianceSpread, paper"] = (x, y, z) => InvarianceSpread.PaperLoss(x, y, 0.3),
     };
 
     public static TheoryData<string> Losses => [.. s_losses.Keys];
