@@ -20,6 +20,7 @@ internal static class GpuCheck
         ("SimCLR v1", new SimClrV1()),
         ("MoCo v1", new MoCoV1()),
         ("MoCo v2", new MoCoV2()),
+        ("BYOL", new Byol()),
         ("SimSiam", new SimSiam()),
         ("InvaSpread", new InvaSpread()),
         ("InvaSpread, paper", new InvaSpread { Form = InvaSpreadForm.Paper }),

@@ -217,6 +217,12 @@ public sealed class BadInputTests : IDisposable
             Method("NormGroups", new MoCoV2 { NormGroups = groups });
         Method("Form", new InvaSpread { Form = (InvaSpreadForm)2 });
         Method("ProjectionSize", new InvaSpread { ProjectionSize = 1 });
+        Method("Momentum", new Byol { Momentum = 1.1 });
+        Method("HiddenSize", new Byol { HiddenSize = 0 });
+        Method("ProjectionSize", new Byol { ProjectionSize = 1 });
+        Method("HeadNorm", new Byol { HeadNorm = (HeadNorm)2 });
+        Method("Augmentations", new Byol { Augmentations = [ImageAugmentations.ByolFirst] });
+        Add("BatchSize", options => options with { Method = new Byol(), Training = options.Training with { BatchSize = 1 } });
         Method("BottleneckSize", new SimSiam { BottleneckSize = 0 });
         Method("ProjectionSize", new SimSiam { ProjectionSize = 1 });
 

@@ -20,6 +20,7 @@ internal static class TrajectoryAnswers
         ["trajectory_invaspread_per_view"] = given => Train(given, InvaSpread(given, jointForward: false)),
         ["trajectory_moco_v1"] = given => Train(given, MoCo(given, new MoCoV1())),
         ["trajectory_moco_v2"] = given => Train(given, MoCo(given, WithMlpOf(given))),
+        ["trajectory_byol"] = given => Train(given, Byol(given)),
         ["trajectory_simsiam"] = given => Train(given, SimSiam(given)),
     };
 
@@ -57,6 +58,19 @@ internal static class TrajectoryAnswers
     {
         Stack projector = new(given, "projector");
         return new MoCoV2 { ProjectorLayers = projector.Layers, HiddenSize = projector.HiddenSize };
+    }
+
+    private static Byol Byol(KnownAnswerCase given)
+    {
+        Stack projector = new(given, "projector");
+        return new Byol
+        {
+            Momentum = given.Parameters.GetProperty("base_momentum").GetDouble(),
+            HiddenSize = projector.HiddenSize,
+            ProjectionSize = projector.OutputSize,
+            HeadNorm = projector.HasHiddenNorm ? HeadNorm.Batch : HeadNorm.None,
+            OutputBias = projector.HasOutputBias,
+        };
     }
 
     private static SimSiam SimSiam(KnownAnswerCase given)
@@ -147,6 +161,8 @@ internal static class TrajectoryAnswers
         public int OutputSize => (int)LinearWeights.Last()[0];
 
         public int HiddenSize => (int)LinearWeights.First()[0];
+
+        public bool HasOutputBias => _layers.Last(IsLinear).ContainsKey("bias");
 
         public bool HasHiddenNorm => _layers.Count > 1 && IsNorm(_layers[1]);
 

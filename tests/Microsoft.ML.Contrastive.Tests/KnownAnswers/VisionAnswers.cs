@@ -16,6 +16,7 @@ internal static partial class VisionAnswers
         ["infonce_moco_queue"] = InfoNceAgainstQueue,
         ["queue_enqueue_ring"] = Enqueue,
         ["nt_xent"] = NtXentLoss,
+        ["byol"] = ByolLoss,
         ["simsiam"] = SimSiamLoss,
         ["invaspread_official"] = InvarianceSpreadReleased,
         ["invaspread_paper"] = InvarianceSpreadPaper,
@@ -78,6 +79,21 @@ internal static partial class VisionAnswers
             ["per_sample"] = perRow.ToJson(),
             ["grad_z1_raw"] = Gradient(first).ToJson(),
             ["grad_z2_raw"] = Gradient(second).ToJson(),
+        };
+    }
+
+    private static JsonObject ByolLoss(KnownAnswerCase given)
+    {
+        Tensor p1 = Input(given, "p1_raw"), p2 = Input(given, "p2_raw"), z1 = Input(given, "target_z1_raw"), z2 = Input(given, "target_z2_raw");
+        Tensor loss = NormalizedDistance.Symmetric(p1, p2, z1, z2);
+        loss.backward();
+        return new JsonObject
+        {
+            ["loss_1to2"] = NormalizedDistance.Loss(p1, z2).ToJson(),
+            ["loss_2to1"] = NormalizedDistance.Loss(p2, z1).ToJson(),
+            ["loss_symmetric_sum"] = loss.ToJson(),
+            ["grad_p1_raw"] = Gradient(p1).ToJson(),
+            ["grad_target"] = Math.Max(LargestGradient(z1), LargestGradient(z2)),
         };
     }
 
