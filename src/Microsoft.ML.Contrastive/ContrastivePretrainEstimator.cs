@@ -161,7 +161,7 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
             BatchSize = _options.TransformBatchSize,
             Training = trains ? record : new JsonObject { ["method"] = "untrained", ["seed"] = seed },
         };
-        nn.Module<Tensor, Tensor> result = encoder.CreateModule(store.Channels, seed);
+        nn.Module<Tensor, Tensor> result = encoder.CreateModule(store.Channels, height, width, seed);
         try
         {
             if (previous is not null)
@@ -187,7 +187,7 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         using var scope = NewDisposeScope();
         using var generator = new Generator(seed + 1);
         using Learner learner = method.CreateLearner(new LearnerSetup(
-            () => manifest.Encoder.Build(store.Channels, generator), manifest.Encoder.FeatureSize, generator, facts));
+            () => manifest.Encoder.Build(store.Channels, manifest.Height, manifest.Width, generator), manifest.Encoder.FeatureSize, generator, facts));
         ModuleState.Copy(result, learner.Encoder);
         foreach (MomentumPair pair in learner.MomentumPairs)
             pair.CopyToTarget();
@@ -273,6 +273,7 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
             throw new ArgumentException($"Views of {height} x {width} pixels are too small for the encoder, which needs {encoder.MinImageSize}: set ImageSize, or choose ImageEncoder.SmallConvNet or a ResNet with Stem.Small.", nameof(Options.ImageSize));
         if (Math.Max(height, width) > EncoderManifest.MaxSide)
             throw new ArgumentException($"Views of {height} x {width} pixels are too large, {EncoderManifest.MaxSide} is the limit: set ImageSize.", nameof(Options.ImageSize));
+        encoder.CheckSize(height, width);
         return encoder;
     }
 

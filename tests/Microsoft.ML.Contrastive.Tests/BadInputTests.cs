@@ -184,6 +184,17 @@ public sealed class BadInputTests : IDisposable
 
         foreach (int width in new[] { -1, 0, 257 })
             Add("Width", options => options with { Encoder = ImageEncoder.SmallConvNet(width) });
+        foreach (int patch in new[] { 0, 1, 17 })
+            Add("Patch", options => options with { Encoder = ImageEncoder.ViTTiny(patch) });
+        Add("Width", options => options with { Encoder = ImageEncoder.ViTTiny() with { Width = 100 } });
+        Add("Width", options => options with { Encoder = new VisionTransformer { Width = 18, Heads = 1 } });
+        Add("Width", options => options with { Encoder = ImageEncoder.ViTBase() with { Width = 1536 } });
+        Add("Depth", options => options with { Encoder = ImageEncoder.ViTTiny() with { Depth = 0 } });
+        Add("Heads", options => options with { Encoder = ImageEncoder.ViTTiny() with { Heads = 0 } });
+        Add("Positions", options => options with { Encoder = ImageEncoder.ViTTiny(positions: (PositionEmbedding)3) });
+        Add("patches of 5", options => options with { ImageSize = 32, Encoder = ImageEncoder.ViTTiny(5) });
+        Add("multiple, such as 28", options => options with { ImageShape = new(28, 30, 1), Encoder = ImageEncoder.ViTTiny(4) });
+        Add("more than 4096 patches", options => options with { ImageSize = 1024, Encoder = ImageEncoder.ViTTiny(2) });
         Add("Depth", options => options with { Encoder = new ResNet { Depth = 19 } });
         Add("Stem", options => options with { Encoder = new ResNet { Stem = (Stem)5 } });
 

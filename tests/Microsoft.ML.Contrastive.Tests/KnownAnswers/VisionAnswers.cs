@@ -20,6 +20,7 @@ internal static partial class VisionAnswers
         ["simsiam"] = SimSiamLoss,
         ["invaspread_official"] = InvarianceSpreadReleased,
         ["invaspread_paper"] = InvarianceSpreadPaper,
+        ["sincos_2d_position"] = Positions,
         ["ema_constant"] = ConstantMomentum,
         ["ema_cosine_byol"] = given => AtSteps(given, step => MomentumSchedule.CosineToOne(Number(given, "base"))(step, Whole(given, "total_steps"))),
         ["lr_warmup_cosine"] = given => AtSteps(given, step => LearningRateSchedule.WarmupCosine(
@@ -141,6 +142,22 @@ internal static partial class VisionAnswers
         Tensor first = Input(given, "view1_raw"), second = Input(given, "view2_raw");
         Tensor loss = InvarianceSpread.PaperLoss(first, second, Number(given, "temperature"));
         return new JsonObject { ["loss_mean_over_N"] = loss.ToJson(), ["loss_sum"] = loss.mul(first.shape[0]).ToJson() };
+    }
+
+    private static JsonObject? Positions(KnownAnswerCase given)
+    {
+        if (Number(given, "temperature") != 10_000)
+            return null; // the library has no other
+        (long height, long width, long size) = (Whole(given, "grid_height"), Whole(given, "grid_width"), Whole(given, "dim"));
+        using var generator = new Generator(0);
+        using var module = new VisionTransformerModule(new VisionTransformer { Width = (int)size, Heads = 1, Depth = 1 }, 3, (int)height, (int)width, generator);
+        Tensor table = module.state_dict()["pos_embed"][0];
+        return new JsonObject
+        {
+            ["row_major"] = table[1..].ToJson(),
+            ["published_order"] = VisionTransformerModule.SinCosPositions(height, width, size, publishedOrder: true).ToJson(),
+            ["class_token_row"] = table[0].ToJson(),
+        };
     }
 
     private static JsonObject ConstantMomentum(KnownAnswerCase given)

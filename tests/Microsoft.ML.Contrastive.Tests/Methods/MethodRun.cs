@@ -21,7 +21,7 @@ internal sealed class MethodRun : IDisposable
         encoder ??= ImageEncoder.SmallConvNet(2);
         var facts = new RunFacts(64, BatchSize, steps, Side, Side, 3, encoder.FeatureSize);
         Method = method.ResolveFully(facts);
-        Learner = Method.CreateLearner(new LearnerSetup(() => encoder.Build(3, _generator), encoder.FeatureSize, _generator, facts));
+        Learner = Method.CreateLearner(new LearnerSetup(() => encoder.Build(3, Side, Side, _generator), encoder.FeatureSize, _generator, facts));
         foreach (MomentumPair pair in Learner.MomentumPairs)
             pair.CopyToTarget();
         Learner.to(ScalarType.Float64);

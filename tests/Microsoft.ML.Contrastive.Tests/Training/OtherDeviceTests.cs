@@ -24,7 +24,7 @@ public sealed class OtherDeviceTests
         SmallConvNet encoder = ImageEncoder.SmallConvNet(4);
         var facts = new RunFacts(256, 32, 10, 16, 16, 3, encoder.FeatureSize);
         ContrastiveMethod resolved = method.Resolve(facts);
-        using Learner learner = resolved.CreateLearner(new LearnerSetup(() => encoder.Build(3, generator), encoder.FeatureSize, generator, facts));
+        using Learner learner = resolved.CreateLearner(new LearnerSetup(() => encoder.Build(3, 16, 16, generator), encoder.FeatureSize, generator, facts));
         foreach (MomentumPair pair in learner.MomentumPairs)
             pair.CopyToTarget();
         string[] names = [.. learner.state_dict().Keys], trained = [.. Trained(learner).Select(entry => entry.name)];
