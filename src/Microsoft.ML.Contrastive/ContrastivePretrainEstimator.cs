@@ -286,7 +286,7 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
             throw new ArgumentException($"There are {store.Count} pictures, fewer than one batch of {training.BatchSize}: lower TrainingOptions.BatchSize or bring more rows.");
         long stepsPerEpoch = store.Count / training.BatchSize;
         long steps = training.Steps ?? stepsPerEpoch * (training.Epochs ?? TrainingOptions.DefaultEpochs);
-        return new RunFacts(store.Count, training.BatchSize, steps, height, width, store.Channels, encoder.FeatureSize);
+        return new RunFacts(store.Count, training.BatchSize, steps, height, width, store.Channels, encoder.FeatureSize) { Encoder = encoder };
     }
 
     private static JsonObject Record(ContrastiveMethod method, RunFacts facts, int seed) => new()
