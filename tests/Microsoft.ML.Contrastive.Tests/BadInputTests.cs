@@ -214,6 +214,7 @@ public sealed class BadInputTests : IDisposable
         {
             Method("Temperature", new SimClrV1 { Temperature = temperature });
             Method("Temperature", new InvaSpread { Temperature = temperature });
+            Method("Temperature", new MoCoV3 { Temperature = temperature });
             Method("Temperature", new MoCoV1 { Temperature = temperature });
             Method("Temperature", new MoCoV2 { Temperature = temperature });
         }
@@ -228,6 +229,11 @@ public sealed class BadInputTests : IDisposable
             Method("NormGroups", new MoCoV2 { NormGroups = groups });
         Method("Form", new InvaSpread { Form = (InvaSpreadForm)2 });
         Method("ProjectionSize", new InvaSpread { ProjectionSize = 1 });
+        Method("Momentum", new MoCoV3 { Momentum = -1 });
+        Method("ProjectorLayers", new MoCoV3 { ProjectorLayers = 0 });
+        Method("HiddenSize", new MoCoV3 { HiddenSize = 0 });
+        Method("ProjectionSize", new MoCoV3 { ProjectionSize = 1 });
+        Method("Augmentations", new MoCoV3 { Augmentations = [] });
         Method("Momentum", new Byol { Momentum = 1.1 });
         Method("HiddenSize", new Byol { HiddenSize = 0 });
         Method("ProjectionSize", new Byol { ProjectionSize = 1 });

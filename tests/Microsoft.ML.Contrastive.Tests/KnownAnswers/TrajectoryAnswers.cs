@@ -20,6 +20,7 @@ internal static class TrajectoryAnswers
         ["trajectory_invaspread_per_view"] = given => Train(given, InvaSpread(given, jointForward: false)),
         ["trajectory_moco_v1"] = given => Train(given, MoCo(given, new MoCoV1())),
         ["trajectory_moco_v2"] = given => Train(given, MoCo(given, WithMlpOf(given))),
+        ["trajectory_moco_v3"] = given => Train(given, MoCoV3(given)),
         ["trajectory_byol"] = given => Train(given, Byol(given)),
         ["trajectory_simsiam"] = given => Train(given, SimSiam(given)),
     };
@@ -58,6 +59,21 @@ internal static class TrajectoryAnswers
     {
         Stack projector = new(given, "projector");
         return new MoCoV2 { ProjectorLayers = projector.Layers, HiddenSize = projector.HiddenSize };
+    }
+
+    private static MoCoV3 MoCoV3(KnownAnswerCase given)
+    {
+        Stack projector = new(given, "projector"), predictor = new(given, "predictor");
+        return new MoCoV3
+        {
+            Temperature = given.Parameters.GetProperty("temperature").GetDouble(),
+            Momentum = given.Parameters.GetProperty("momentum").GetDouble(),
+            MomentumRises = false,
+            ProjectorLayers = projector.Layers,
+            HiddenSize = projector.HiddenSize,
+            ProjectionSize = projector.OutputSize,
+            PredictorOutputNorm = predictor.HasOutputNorm,
+        };
     }
 
     private static Byol Byol(KnownAnswerCase given)
@@ -161,6 +177,8 @@ internal static class TrajectoryAnswers
         public int OutputSize => (int)LinearWeights.Last()[0];
 
         public int HiddenSize => (int)LinearWeights.First()[0];
+
+        public bool HasOutputNorm => IsNorm(_layers[^1]);
 
         public bool HasOutputBias => _layers.Last(IsLinear).ContainsKey("bias");
 

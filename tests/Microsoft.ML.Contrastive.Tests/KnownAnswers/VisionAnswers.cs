@@ -16,6 +16,7 @@ internal static partial class VisionAnswers
         ["infonce_moco_queue"] = InfoNceAgainstQueue,
         ["queue_enqueue_ring"] = Enqueue,
         ["nt_xent"] = NtXentLoss,
+        ["moco_v3_symmetric"] = MoCoV3Loss,
         ["byol"] = ByolLoss,
         ["simsiam"] = SimSiamLoss,
         ["invaspread_official"] = InvarianceSpreadReleased,
@@ -26,8 +27,7 @@ internal static partial class VisionAnswers
         ["lr_warmup_cosine"] = given => AtSteps(given, step => LearningRateSchedule.WarmupCosine(
             Number(given, "peak"), Number(given, "warmup_steps"), Whole(given, "total_steps"), step, Number(given, "final"))),
         ["lars_two_steps"] = LarsSteps,
-        // Needs BYOL's and MoCo v3's objectives too.
-        ["radial_gradient_is_zero"] = _ => null,
+        ["radial_gradient_is_zero"] = RadialGradients,
     };
 
     private static JsonObject InfoNceAgainstQueue(KnownAnswerCase given)
@@ -81,6 +81,41 @@ internal static partial class VisionAnswers
             ["grad_z1_raw"] = Gradient(first).ToJson(),
             ["grad_z2_raw"] = Gradient(second).ToJson(),
         };
+    }
+
+    private static JsonObject MoCoV3Loss(KnownAnswerCase given)
+    {
+        Tensor q1 = Input(given, "q1_raw"), q2 = Input(given, "q2_raw"), k1 = Input(given, "k1_raw"), k2 = Input(given, "k2_raw");
+        double temperature = Number(given, "temperature");
+        Tensor loss = BatchInfoNce.Symmetric(q1, q2, k1, k2, temperature);
+        loss.backward();
+        return new JsonObject
+        {
+            ["loss_q1_k2"] = BatchInfoNce.Loss(q1, k2, temperature).ToJson(),
+            ["loss_q2_k1"] = BatchInfoNce.Loss(q2, k1, temperature).ToJson(),
+            ["loss"] = loss.ToJson(),
+            ["grad_q1_raw"] = Gradient(q1).ToJson(),
+            ["grad_k"] = Math.Max(LargestGradient(k1), LargestGradient(k2)),
+        };
+    }
+
+    private static JsonObject RadialGradients(KnownAnswerCase given)
+    {
+        const double temperature = 0.2;
+        return new JsonObject
+        {
+            ["nt_xent"] = Radial((x, y) => NtXent.Loss(x, y, temperature)),
+            ["moco"] = Radial((x, y) => InfoNce.Loss(x, y, normalize(y), temperature)),
+            ["byol"] = Radial(NormalizedDistance.Loss),
+            ["mocov3"] = Radial((x, y) => BatchInfoNce.Loss(x, y, temperature)),
+        };
+
+        double Radial(Func<Tensor, Tensor, Tensor> loss)
+        {
+            Tensor x = Input(given, "x_raw");
+            loss(x, Input(given, "y_raw")).backward();
+            return x.detach().mul(x.grad!).sum(1).abs().max().item<double>();
+        }
     }
 
     private static JsonObject ByolLoss(KnownAnswerCase given)

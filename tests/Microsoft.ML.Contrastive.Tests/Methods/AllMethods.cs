@@ -8,6 +8,7 @@ public static class AllMethods
         new SimClrV1(),
         new MoCoV1(),
         new MoCoV2(),
+        new MoCoV3(),
         new Byol(),
         new SimSiam(),
         new InvaSpread(),

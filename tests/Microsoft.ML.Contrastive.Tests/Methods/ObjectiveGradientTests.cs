@@ -16,6 +16,7 @@ public sealed class ObjectiveGradientTests
     {
         ["NtXent"] = (x, y, z) => NtXent.Loss(x, y, 0.3),
         ["InfoNce"] = (x, y, z) => InfoNce.Loss(x, y, z, 0.3),
+        ["BatchInfoNce"] = (x, y, z) => BatchInfoNce.Symmetric(x, z, z, y, 0.3),
         ["NormalizedDistance"] = (x, y, z) => NormalizedDistance.Symmetric(x, z, z, y),
         ["NegativeCosine"] = (x, y, z) => NegativeCosine.Symmetric(x, z, z, y),
         ["InvarianceSpread"] = (x, y, z) => InvarianceSpread.LossOfUnitRows(x, y, 2), // anchors alone move
