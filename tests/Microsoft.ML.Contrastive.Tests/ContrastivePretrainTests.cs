@@ -125,7 +125,11 @@ public sealed class ContrastivePretrainTests
     {
         { new SimClrV1(), 150 },
         { new MoCoV2 { Momentum = 0.95, LearningRate = new(0.3) }, 300 },
+        { new MoCoV1(), 300 },
+        { new MoCoV3(), 200 },
+        { new Byol(), 400 },
         { new SimSiam { LearningRate = new(0.3) }, 400 },
+        { new InvaSpread(), 150 },
     };
 
     [Theory]

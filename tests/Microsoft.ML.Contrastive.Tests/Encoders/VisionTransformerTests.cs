@@ -138,6 +138,7 @@ public sealed class VisionTransformerTests
         using ContrastivePretrainTransformer encoder = Estimator(16).Fit(data), again = Estimator(16).Fit(data);
         float[][] features = encoder.Transform(data).Features();
         Assert.Equal(features, again.Transform(data).Features());
+        Assert.Contains("\"projectorLayers\":3", encoder.TrainingRecord, StringComparison.Ordinal); // the method was told of the transformer
         using var stream = new MemoryStream();
         ml.Model.Save(encoder, data.Schema, stream);
         stream.Position = 0;
@@ -150,7 +151,7 @@ public sealed class VisionTransformerTests
         {
             OutputColumnName = "Features",
             InputColumnName = "Image",
-            Method = new SimClrV1(),
+            Method = new MoCoV3(),
             Encoder = shape,
             ImageShape = Pictures.Shape(),
             ImageSize = size,

@@ -33,7 +33,7 @@ public sealed record Byol : ContrastiveMethod
 
     /// <summary>
     /// What stands behind the hidden layer of projector and predictor. The default value is <see cref="HeadNorm.Batch"/>. Without any, a
-    /// network may collapse (Richemond et al. 2020, "BYOL works even without batch statistics", section 3).
+    /// network may collapse (Richemond et al. 2020, "BYOL works even without batch statistics").
     /// </summary>
     public HeadNorm HeadNorm { get; init; } = HeadNorm.Batch;
 
