@@ -18,8 +18,13 @@ internal static class GpuCheck
     private static readonly (string Name, ContrastiveMethod Method)[] s_methods =
     [
         ("SimCLR v1", new SimClrV1()),
+        ("MoCo v1", new MoCoV1()),
         ("MoCo v2", new MoCoV2()),
+        ("MoCo v3", new MoCoV3()),
+        ("BYOL", new Byol()),
         ("SimSiam", new SimSiam()),
+        ("InvaSpread", new InvaSpread()),
+        ("InvaSpread, paper", new InvaSpread { Form = InvaSpreadForm.Paper }),
         ("SimCLR v1, LARS", new SimClrV1 { Optimizer = new Lars { WeightDecay = 1e-6 }, MaxGradientNorm = 10 }),
         ("SimCLR v1, AdamW", new SimClrV1 { Optimizer = new AdamW { WeightDecay = 0.01 }, LearningRate = new(1e-3, Scaling: RateScaling.None) }),
     ];
@@ -45,12 +50,17 @@ internal static class GpuCheck
         Console.WriteLine(Line("method", "GPU items/s", "CPU items/s", "worst diff.", ""));
         bool agree = true;
         foreach ((string name, ContrastiveMethod method) in s_methods)
-        {
-            (double[] onGpu, double gpuRate) = Train(method, gpu);
-            (double[] onCpu, double cpuRate) = Train(method, null);
-            agree &= Report(name, Worst(onGpu, onCpu), gpuRate, cpuRate);
-        }
+            agree &= Compare(name, method, ImageEncoder.SmallConvNet(), gpu);
+        // Attention has kernels of its own on each device.
+        agree &= Compare("MoCo v3, ViT", new MoCoV3(), new VisionTransformer { Patch = 4, Width = 96, Depth = 4 }, gpu);
         return Report("features", Worst(Features(gpu), Features(null)), null, null) && agree ? 0 : 1;
+    }
+
+    private static bool Compare(string name, ContrastiveMethod method, ImageEncoder encoder, int? gpu)
+    {
+        (double[] onGpu, double gpuRate) = Train(method, encoder, gpu);
+        (double[] onCpu, double cpuRate) = Train(method, encoder, null);
+        return Report(name, Worst(onGpu, onCpu), gpuRate, cpuRate);
     }
 
     private static bool Report(string name, double worst, double? gpuRate, double? cpuRate)
@@ -62,12 +72,12 @@ internal static class GpuCheck
 
     private static string Line(string name, string gpu, string cpu, string worst, string verdict) => $"{name,-20}{gpu,14}{cpu,14}{worst,14}  {verdict}".TrimEnd();
 
-    private static (double[] Losses, double ItemsPerSecond) Train(ContrastiveMethod method, int? gpu)
+    private static (double[] Losses, double ItemsPerSecond) Train(ContrastiveMethod method, ImageEncoder network, int? gpu)
     {
         var ml = Context(gpu);
         var steps = new Watch();
         var training = new TrainingOptions { Steps = Steps, BatchSize = BatchSize, ReportEvery = 1, Progress = steps };
-        using ContrastivePretrainTransformer encoder = Estimator(ml, method, training).Fit(MadePictures.View(ml, Pictures, Side, Channels));
+        using ContrastivePretrainTransformer encoder = Estimator(ml, method, network, training).Fit(MadePictures.View(ml, Pictures, Side, Channels));
         (double Loss, TimeSpan At) started = steps.Reports[Compared - 1], ended = steps.Reports[^1];
         return ([.. steps.Reports.Take(Compared).Select(report => report.Loss)], (Steps - Compared) * BatchSize / (ended.At - started.At).TotalSeconds);
     }
@@ -76,14 +86,14 @@ internal static class GpuCheck
     {
         var ml = Context(gpu);
         IDataView data = MadePictures.View(ml, Pictures, Side, Channels);
-        using ContrastivePretrainTransformer encoder = Estimator(ml, new SimClrV1(), new TrainingOptions()).Untrained(data);
+        using ContrastivePretrainTransformer encoder = Estimator(ml, new SimClrV1(), ImageEncoder.SmallConvNet(), new TrainingOptions()).Untrained(data);
         return [.. encoder.Transform(data).GetColumn<float[]>("Features").SelectMany(row => row.Select(value => (double)value))];
     }
 
     private static MLContext Context(int? gpu) => new(Seed) { GpuDeviceId = gpu, FallbackToCpu = false };
 
-    private static ContrastivePretrainEstimator Estimator(MLContext ml, ContrastiveMethod method, TrainingOptions training)
-        => ml.Transforms.ContrastivePretrain("Features", "Image", method, ImageEncoder.SmallConvNet(), training, new ImageShape(Side, Side, Channels));
+    private static ContrastivePretrainEstimator Estimator(MLContext ml, ContrastiveMethod method, ImageEncoder network, TrainingOptions training)
+        => ml.Transforms.ContrastivePretrain("Features", "Image", method, network, training, new ImageShape(Side, Side, Channels));
 
     private static double Worst(double[] one, double[] other)
         => one.Zip(other, (a, b) => Math.Abs(a - b) / Math.Max(1, Math.Abs(b))).Aggregate(0.0, Math.Max); // Max keeps NaN

@@ -65,7 +65,7 @@ internal static class StepTimes
         Learner CreateLearner()
         {
             using var generator = new Generator(2);
-            Learner made = method.CreateLearner(new LearnerSetup(() => shape.Build(channels, generator), shape.FeatureSize, generator, facts));
+            Learner made = method.CreateLearner(new LearnerSetup(() => shape.Build(channels, facts.ImageHeight, facts.ImageWidth, generator), shape.FeatureSize, generator, facts));
             made.train();
             return made;
         }

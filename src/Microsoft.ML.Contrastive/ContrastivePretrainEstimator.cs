@@ -167,7 +167,7 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
             BatchSize = _options.TransformBatchSize,
             Training = trains ? record : new JsonObject { ["method"] = "untrained", ["seed"] = seed },
         };
-        nn.Module<Tensor, Tensor> result = encoder.CreateModule(store.Channels, seed);
+        nn.Module<Tensor, Tensor> result = encoder.CreateModule(store.Channels, height, width, seed);
         try
         {
             if (previous is not null)
@@ -226,6 +226,7 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
             throw new ArgumentException($"Views of {height} x {width} pixels are too small for the encoder, which needs {encoder.MinImageSize}: set ImageSize, or choose ImageEncoder.SmallConvNet or a ResNet with Stem.Small.", nameof(Options.ImageSize));
         if (Math.Max(height, width) > EncoderManifest.MaxSide)
             throw new ArgumentException($"Views of {height} x {width} pixels are too large, {EncoderManifest.MaxSide} is the limit: set ImageSize.", nameof(Options.ImageSize));
+        encoder.CheckSize(height, width);
         return encoder;
     }
 
@@ -238,7 +239,7 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
             throw new ArgumentException($"There are {store.Count} pictures, fewer than one batch of {training.BatchSize}: lower TrainingOptions.BatchSize or bring more rows.");
         long stepsPerEpoch = store.Count / training.BatchSize;
         long steps = training.Steps ?? stepsPerEpoch * (training.Epochs ?? TrainingOptions.DefaultEpochs);
-        return new RunFacts(store.Count, training.BatchSize, steps, height, width, store.Channels, encoder.FeatureSize);
+        return new RunFacts(store.Count, training.BatchSize, steps, height, width, store.Channels, encoder.FeatureSize) { Encoder = encoder };
     }
 
     private static void CopyWeights(PretrainedEncoder from, ImageEncoder encoder, int channels, nn.Module<Tensor, Tensor> to)

@@ -109,7 +109,7 @@ public sealed class ContrastivePretrainTransformer : ITransformer, IDisposable
         if (!ctx.TryLoadTextStream(ManifestEntry, reader => manifest = EncoderManifest.Parse(reader.ReadToEnd())))
             throw new InvalidDataException($"The model has no entry {ManifestEntry}: it is damaged or was edited.");
         (Device device, string? warning) = ContextSettings.ChooseDevice(environment);
-        nn.Module<Tensor, Tensor> module = manifest!.Encoder.CreateModule(manifest.Channels, seed: 0);
+        nn.Module<Tensor, Tensor> module = manifest!.Encoder.CreateModule(manifest.Channels, manifest.Height, manifest.Width, seed: 0);
         try
         {
             if (!ctx.TryLoadBinaryStream(WeightsEntry, reader => SafeTensors.LoadInto(reader.BaseStream, module, WeightsEntry)))

@@ -49,7 +49,7 @@ internal sealed record PretrainingRun(
         using var scope = NewDisposeScope();
         using var generator = new Generator((ulong)Seed + 1);
         using Learner learner = Method.CreateLearner(new LearnerSetup(
-            () => Manifest.Encoder.Build(Store.Channels, generator), Manifest.Encoder.FeatureSize, generator, Facts));
+            () => Manifest.Encoder.Build(Store.Channels, Manifest.Height, Manifest.Width, generator), Manifest.Encoder.FeatureSize, generator, Facts));
         ModuleState.Copy(result, learner.Encoder);
         foreach (MomentumPair pair in learner.MomentumPairs)
             pair.CopyToTarget();

@@ -186,6 +186,17 @@ public sealed class BadInputTests : IDisposable
 
         foreach (int width in new[] { -1, 0, 257 })
             Add("Width", options => options with { Encoder = ImageEncoder.SmallConvNet(width) });
+        foreach (int patch in new[] { 0, 1, 17 })
+            Add("Patch", options => options with { Encoder = ImageEncoder.ViTTiny(patch) });
+        Add("Width", options => options with { Encoder = ImageEncoder.ViTTiny() with { Width = 100 } });
+        Add("Width", options => options with { Encoder = new VisionTransformer { Width = 18, Heads = 1 } });
+        Add("Width", options => options with { Encoder = ImageEncoder.ViTBase() with { Width = 1536 } });
+        Add("Depth", options => options with { Encoder = ImageEncoder.ViTTiny() with { Depth = 0 } });
+        Add("Heads", options => options with { Encoder = ImageEncoder.ViTTiny() with { Heads = 0 } });
+        Add("Positions", options => options with { Encoder = ImageEncoder.ViTTiny(positions: (PositionEmbedding)3) });
+        Add("patches of 5", options => options with { ImageSize = 32, Encoder = ImageEncoder.ViTTiny(5) });
+        Add("multiple, such as 28", options => options with { ImageShape = new(28, 30, 1), Encoder = ImageEncoder.ViTTiny(4) });
+        Add("more than 4096 patches", options => options with { ImageSize = 1024, Encoder = ImageEncoder.ViTTiny(2) });
         Add("Depth", options => options with { Encoder = new ResNet { Depth = 19 } });
         Add("Stem", options => options with { Encoder = new ResNet { Stem = (Stem)5 } });
 
@@ -204,6 +215,9 @@ public sealed class BadInputTests : IDisposable
         foreach (double temperature in new[] { 0, -1, double.NaN, double.PositiveInfinity })
         {
             Method("Temperature", new SimClrV1 { Temperature = temperature });
+            Method("Temperature", new InvaSpread { Temperature = temperature });
+            Method("Temperature", new MoCoV3 { Temperature = temperature });
+            Method("Temperature", new MoCoV1 { Temperature = temperature });
             Method("Temperature", new MoCoV2 { Temperature = temperature });
         }
         Method("ProjectorLayers", new SimClrV1 { ProjectorLayers = 0 });
@@ -212,8 +226,22 @@ public sealed class BadInputTests : IDisposable
         foreach (double momentum in new[] { 2, -0.1, double.NaN })
             Method("Momentum", new MoCoV2 { Momentum = momentum });
         Method("QueueLength", new MoCoV2 { QueueLength = 0 });
+        Method("ProjectionSize", new MoCoV1 { ProjectionSize = 1 });
         foreach (int groups in new[] { 0, 3, 4 })
             Method("NormGroups", new MoCoV2 { NormGroups = groups });
+        Method("Form", new InvaSpread { Form = (InvaSpreadForm)2 });
+        Method("ProjectionSize", new InvaSpread { ProjectionSize = 1 });
+        Method("Momentum", new MoCoV3 { Momentum = -1 });
+        Method("ProjectorLayers", new MoCoV3 { ProjectorLayers = 0 });
+        Method("HiddenSize", new MoCoV3 { HiddenSize = 0 });
+        Method("ProjectionSize", new MoCoV3 { ProjectionSize = 1 });
+        Method("Augmentations", new MoCoV3 { Augmentations = [] });
+        Method("Momentum", new Byol { Momentum = 1.1 });
+        Method("HiddenSize", new Byol { HiddenSize = 0 });
+        Method("ProjectionSize", new Byol { ProjectionSize = 1 });
+        Method("HeadNorm", new Byol { HeadNorm = (HeadNorm)2 });
+        Method("Augmentations", new Byol { Augmentations = [ImageAugmentations.ByolFirst] });
+        Add("BatchSize", options => options with { Method = new Byol(), Training = options.Training with { BatchSize = 1 } });
         Method("BottleneckSize", new SimSiam { BottleneckSize = 0 });
         Method("ProjectionSize", new SimSiam { ProjectionSize = 1 });
 

@@ -15,7 +15,7 @@ public sealed class CheckpointTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Theory]
-    [MemberData(nameof(ContrastivePretrainTests.Methods), MemberType = typeof(ContrastivePretrainTests))]
+    [MemberData(nameof(AllMethods.Data), MemberType = typeof(AllMethods))]
     public void A_run_that_is_cancelled_twice_ends_in_the_bytes_of_an_unbroken_one(ContrastiveMethod method)
     {
         byte[] unbroken = FinalOf(Fit(method, In("unbroken")), "unbroken");

@@ -7,10 +7,8 @@ public sealed class ContrastivePretrainTests
 {
     private static readonly TrainingOptions FewSteps = new() { Steps = 6, BatchSize = 32 };
 
-    public static TheoryData<ContrastiveMethod> Methods => [new SimClrV1(), new MoCoV2(), new SimSiam()];
-
     [Theory]
-    [MemberData(nameof(Methods))]
+    [MemberData(nameof(AllMethods.Data), MemberType = typeof(AllMethods))]
     public void The_same_seed_gives_the_same_features_and_another_seed_others(ContrastiveMethod method)
     {
         float[][] first = Fit(1), again = Fit(1), other = Fit(2);
@@ -127,7 +125,11 @@ public sealed class ContrastivePretrainTests
     {
         { new SimClrV1(), 150 },
         { new MoCoV2 { Momentum = 0.95, LearningRate = new(0.3) }, 300 },
+        { new MoCoV1(), 300 },
+        { new MoCoV3(), 200 },
+        { new Byol(), 400 },
         { new SimSiam { LearningRate = new(0.3) }, 400 },
+        { new InvaSpread(), 150 },
     };
 
     [Theory]

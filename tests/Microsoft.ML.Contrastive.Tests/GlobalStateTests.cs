@@ -6,7 +6,7 @@ namespace Microsoft.ML.Contrastive.Tests;
 public sealed class GlobalStateTests
 {
     [Theory]
-    [MemberData(nameof(ContrastivePretrainTests.Methods), MemberType = typeof(ContrastivePretrainTests))]
+    [MemberData(nameof(AllMethods.Data), MemberType = typeof(AllMethods))]
     public void Fit_leaves_the_global_generator_and_the_thread_count_alone(ContrastiveMethod method)
     {
         var ml = new MLContext(5);

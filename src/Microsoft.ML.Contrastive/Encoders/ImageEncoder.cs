@@ -21,6 +21,7 @@ public enum Stem
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
 [JsonDerivedType(typeof(SmallConvNet), "smallConvNet")]
 [JsonDerivedType(typeof(ResNet), "resNet")]
+[JsonDerivedType(typeof(VisionTransformer), "visionTransformer")]
 public abstract record ImageEncoder
 {
     private protected ImageEncoder()
@@ -49,8 +50,30 @@ public abstract record ImageEncoder
     /// <summary>ResNet-50: 2,048 features, 23.5 million weights.</summary>
     public static ResNet ResNet50(Stem stem = Stem.ImageNet) => new() { Depth = 50, Stem = stem };
 
+    /// <summary>ViT-Ti: 192 features, 5.4 million weights and more with its patches (Touvron et al. 2021).</summary>
+    /// <param name="patch">Height and width of a patch in pixels, 2 to 16; the pictures' sides must be multiples.</param>
+    /// <param name="positions">How it knows where a patch lies.</param>
+    public static VisionTransformer ViTTiny(int patch = 16, PositionEmbedding positions = PositionEmbedding.SinCos)
+        => new() { Patch = patch, Positions = positions };
+
+    /// <summary>ViT-S: 384 features, 21.3 million weights. MoCo v3 has 12 heads in it: <c>ViTSmall() with { Heads = 12 }</c>.</summary>
+    /// <inheritdoc cref="ViTTiny"/>
+    public static VisionTransformer ViTSmall(int patch = 16, PositionEmbedding positions = PositionEmbedding.SinCos)
+        => new() { Patch = patch, Width = 384, Heads = 6, Positions = positions };
+
+    /// <summary>ViT-B: 768 features, 85 million weights (Dosovitskiy et al. 2021).</summary>
+    /// <inheritdoc cref="ViTTiny"/>
+    public static VisionTransformer ViTBase(int patch = 16, PositionEmbedding positions = PositionEmbedding.SinCos)
+        => new() { Patch = patch, Width = 768, Heads = 12, Positions = positions };
+
     /// <summary>Throws when a setting is out of its range.</summary>
     internal abstract void Validate();
 
-    internal abstract nn.Module<Tensor, Tensor> Build(int channels, Generator generator);
+    /// <summary>Throws when pictures of this size, which is at least <see cref="MinImageSize"/>, do not suit the network.</summary>
+    internal virtual void CheckSize(int height, int width)
+    {
+    }
+
+    /// <summary>The network with random weights for pictures of a size that <see cref="CheckSize"/> let pass.</summary>
+    internal abstract nn.Module<Tensor, Tensor> Build(int channels, int height, int width, Generator generator);
 }

@@ -14,15 +14,27 @@ internal sealed class Linear : nn.Module<Tensor, Tensor>
     private readonly Parameter? bias;
 
     public Linear(long inputs, long outputs, Generator generator, bool hasBias = true)
+        : this(inputs, outputs, generator, bound: 1 / Math.Sqrt(inputs), biasBound: hasBias ? 1 / Math.Sqrt(inputs) : null)
+    {
+    }
+
+    private Linear(long inputs, long outputs, Generator generator, double bound, double? biasBound)
         : base(nameof(Linear))
     {
-        double bound = 1 / Math.Sqrt(inputs);
         weight = new Parameter(empty(outputs, inputs).uniform_(-bound, bound, generator));
-        bias = hasBias ? new Parameter(empty(outputs).uniform_(-bound, bound, generator)) : null;
+        bias = biasBound is { } limit ? new Parameter(empty(outputs).uniform_(-limit, limit, generator)) : null;
         register_parameter(nameof(weight), weight);
         if (bias is not null)
             register_parameter(nameof(bias), bias);
     }
+
+    /// <summary>W uniform in +-sqrt(6 / (in + out)) (Glorot and Bengio 2010), b zero, as transformers have it.</summary>
+    /// <param name="inputs">in.</param>
+    /// <param name="outputs">out, of all matrices together.</param>
+    /// <param name="generator">Where the weights are drawn from.</param>
+    /// <param name="matrices">How many matrices lie under each other in W; each counts by itself.</param>
+    public static Linear Xavier(long inputs, long outputs, Generator generator, int matrices = 1)
+        => new(inputs, outputs, generator, bound: Math.Sqrt(6.0 / (inputs + outputs / matrices)), biasBound: 0);
 
     public override Tensor forward(Tensor input) => nn.functional.linear(input, weight, bias);
 }
@@ -102,6 +114,25 @@ internal sealed class BatchNorm : nn.Module<Tensor, Tensor>
         }
         return output.reshape(input.shape);
     }
+}
+
+/// <summary>Zero mean and deviation one over the last axis of each token by itself, then scale and shift; eps 1e-6, vision transformers' value.</summary>
+internal sealed class LayerNorm : nn.Module<Tensor, Tensor>
+{
+    private const double Epsilon = 1e-6;
+    private readonly Parameter weight, bias;
+    private readonly long[] _shape;
+
+    public LayerNorm(long width)
+        : base(nameof(LayerNorm))
+    {
+        weight = new Parameter(ones(width));
+        bias = new Parameter(zeros(width));
+        _shape = [width];
+        RegisterComponents();
+    }
+
+    public override Tensor forward(Tensor input) => nn.functional.layer_norm(input, _shape, weight, bias, Epsilon);
 }
 
 /// <summary>max(x, 0), in place: what comes before it needs only its own input for its gradient.</summary>

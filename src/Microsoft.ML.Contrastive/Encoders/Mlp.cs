@@ -13,6 +13,9 @@ internal sealed record MlpForm(bool HiddenNorm, bool HiddenBias, bool OutputBias
 /// <summary>Projectors and predictors: linear layers with ReLU between them.</summary>
 internal static class Mlp
 {
+    /// <summary>One linear layer with bias, [N, inputs] to [N, outputs], under the names that it has in a deeper projector.</summary>
+    public static nn.Module<Tensor, Tensor> Linear(long inputs, long outputs, Generator generator) => nn.Sequential(new Linear(inputs, outputs, generator));
+
     /// <summary>[N, inputs] to [N, outputs] through <paramref name="layers"/> linear layers, at least one.</summary>
     public static nn.Module<Tensor, Tensor> Create(long inputs, long hidden, long outputs, int layers, MlpForm form, Generator generator)
     {

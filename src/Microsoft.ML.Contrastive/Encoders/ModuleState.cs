@@ -11,6 +11,10 @@ internal static class ModuleState
         using var noGradient = no_grad();
         Dictionary<string, Tensor> source = from.state_dict();
         foreach ((string name, Tensor target) in to.state_dict())
+        {
+            if (!target.shape.AsSpan().SequenceEqual(source[name].shape))
+                throw new ArgumentException($"'{name}' is [{string.Join(", ", source[name].shape)}] in one network and [{string.Join(", ", target.shape)}] in the other: both must be made for pictures of one size.", nameof(from));
             target.copy_(source[name]);
+        }
     }
 }

@@ -39,7 +39,7 @@ public sealed record ResNet : ImageEncoder
             throw new ArgumentOutOfRangeException(nameof(Stem), Stem, "Choose Stem.ImageNet or Stem.Small.");
     }
 
-    internal override nn.Module<Tensor, Tensor> Build(int channels, Generator generator) => new ResNetModule(this, channels, generator);
+    internal override nn.Module<Tensor, Tensor> Build(int channels, int height, int width, Generator generator) => new ResNetModule(this, channels, generator);
 }
 
 internal sealed class ResNetModule : nn.Module<Tensor, Tensor>

@@ -37,7 +37,7 @@ public sealed record SmallConvNet : ImageEncoder
             throw new ArgumentOutOfRangeException(nameof(Grid), Grid, "The grid of a SmallConvNet must be from 1 to 4.");
     }
 
-    internal override nn.Module<Tensor, Tensor> Build(int channels, Generator generator)
+    internal override nn.Module<Tensor, Tensor> Build(int channels, int height, int width, Generator generator)
     {
         var layers = new List<nn.Module<Tensor, Tensor>>();
         int inputs = channels;

@@ -23,21 +23,29 @@ public enum MomentumTiming
 /// <param name="Timing">When in a step the target follows.</param>
 public sealed record MomentumPair(nn.Module Online, nn.Module Target, Func<long, long, double> Momentum, MomentumTiming Timing)
 {
+    /// <summary>True, the default: the target starts as a copy of the online module. False: with the weights that it was made with.</summary>
+    public bool StartsAsCopy { get; init; } = true;
+
     /// <summary>Each parameter of the online module with the target's.</summary>
     internal IEnumerable<(Tensor Online, Tensor Target)> Parameters => Matched(Online.parameters(), Target.parameters());
 
-    /// <summary>Makes the target a copy of the online module, statistics included, without gradient.</summary>
+    /// <summary>
+    /// What a run starts with: the target becomes a copy of the online module, statistics included, unless
+    /// <see cref="StartsAsCopy"/> is false, and needs no gradient from now on.
+    /// </summary>
     /// <exception cref="ArgumentException">The modules have different shapes.</exception>
     public void CopyToTarget()
     {
         using var noGradient = no_grad();
         foreach ((Tensor online, Tensor target) in Parameters)
         {
-            target.copy_(online);
+            if (StartsAsCopy)
+                target.copy_(online);
             target.requires_grad_(false);
         }
         foreach ((Tensor online, Tensor target) in Matched(Online.buffers(), Target.buffers()))
-            target.copy_(online);
+            if (StartsAsCopy)
+                target.copy_(online);
     }
 
     private static IEnumerable<(Tensor Online, Tensor Target)> Matched(IEnumerable<Tensor> online, IEnumerable<Tensor> target)

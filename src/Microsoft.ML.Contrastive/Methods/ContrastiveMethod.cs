@@ -16,8 +16,14 @@ public sealed record RunFacts(long Rows, int BatchSize, long TotalSteps, int Ima
     /// <summary>Steps of one epoch; the last partial batch is dropped.</summary>
     public long StepsPerEpoch => Rows / BatchSize;
 
+    /// <summary>The network, where it is known and one of the library's: some recipes differ between convolutions and transformers.</summary>
+    public ImageEncoder? Encoder { get; init; }
+
     /// <summary>True for views under 64 pixels, where papers on CIFAR-10 change the recipe: no blur, smaller heads.</summary>
     public bool SmallImages => Math.Min(ImageHeight, ImageWidth) < 64;
+
+    /// <summary>A published view as papers on CIFAR-10 take it over: without blur under 64 pixels, otherwise as it is.</summary>
+    internal ImageAugmentation AtThisSize(ImageAugmentation view) => SmallImages ? view with { Blur = null } : view;
 }
 
 /// <summary>What a method gets to build its learner from.</summary>

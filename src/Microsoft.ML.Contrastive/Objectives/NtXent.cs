@@ -26,12 +26,9 @@ public static class NtXent
     {
         ShapeCheck.SameMatrices(first, second);
         ShapeCheck.Positive(temperature);
-        long rows = first.shape[0];
         Tensor all = normalize(cat([first, second], 0));
-        Tensor self = eye(2 * rows, dtype: ScalarType.Bool, device: first.device);
-        Tensor logits = all.mm(all.t()).div_(temperature).masked_fill(self, double.NegativeInfinity);
-        Tensor partner = cat([arange(rows, 2 * rows, device: first.device), arange(rows, device: first.device)], 0);
-        return cross_entropy(logits, partner, reduction: nn.Reduction.None);
+        Tensor logits = ViewPairs.WithoutSelf(all.mm(all.t()).div_(temperature));
+        return cross_entropy(logits, ViewPairs.Partners(first.shape[0], first.device), reduction: nn.Reduction.None);
     }
 
     /// <summary>The loss when all similarities are equal: ln(2N - 1).</summary>

@@ -34,6 +34,15 @@ public sealed class Views : IDisposable
     /// <summary>All views under each other, view 0 first: [Count * N, ...].</summary>
     public Tensor Stacked() => _views.Length == 1 ? _views[0].alias() : cat(_views, 0);
 
+    /// <summary>Both of two views through a network: as one batch of 2N, which batch norm sees together, or one after the other.</summary>
+    internal (Tensor First, Tensor Second) Projected(Func<Tensor, Tensor> network, bool joint)
+    {
+        if (!joint)
+            return (network(this[0]), network(this[1]));
+        Tensor[] both = network(Stacked()).chunk(2, 0);
+        return (both[0], both[1]);
+    }
+
     /// <summary>The same views on a device; where they are there already, these.</summary>
     internal Views To(Device device)
     {

@@ -76,8 +76,8 @@ public sealed class ArchitectureTests
 
     /// <summary>Were the scan blind to bodies, lambdas or iterators, the first test would pass on anything.</summary>
     [Theory]
-    [InlineData("Methods", "MoCoV2Learner", "Objectives", "InfoNce")]
-    [InlineData("Methods", "MoCoV2Learner", "Encoders", "Mlp")]
+    [InlineData("Methods", "MomentumContrastLearner", "Objectives", "InfoNce")]
+    [InlineData("Methods", "MoCoV2", "Encoders", "Mlp")]
     [InlineData("Methods", "SimClrV1Learner", "Views", "Views")]
     [InlineData("Training", "FlatParameters", "Memory", "MomentumPair")]
     public void The_scan_sees_a_dependency_that_is_there(string fromRoom, string fromType, string toRoom, string toType)

@@ -35,6 +35,8 @@ public sealed class ImageEncoderTests
         { ImageEncoder.ResNet18(), 1, 64 },
         { ImageEncoder.ResNet34(Stem.Small), 1, 8 },
         { ImageEncoder.ResNet50(), 3, 32 },
+        { new VisionTransformer { Patch = 4, Width = 32, Depth = 2, Heads = 2 }, 1, 28 },
+        { new VisionTransformer { Patch = 7, Width = 48, Depth = 1, Heads = 3, Positions = PositionEmbedding.Learned }, 3, 28 },
     };
 
     [Theory]
@@ -51,7 +53,7 @@ public sealed class ImageEncoderTests
 
         Tensor Features(long seed)
         {
-            using nn.Module<Tensor, Tensor> module = encoder.CreateModule(channels, seed);
+            using nn.Module<Tensor, Tensor> module = encoder.CreateModule(channels, seed, size);
             module.eval();
             return module.forward(pictures);
         }

@@ -16,7 +16,12 @@ internal static class TrajectoryAnswers
     {
         ["trajectory_simclr_v1"] = given => Train(given, SimClr(given, jointForward: true)),
         ["trajectory_simclr_v1_per_view"] = given => Train(given, SimClr(given, jointForward: false)),
-        ["trajectory_moco_v2"] = given => Train(given, MoCo(given)),
+        ["trajectory_invaspread"] = given => Train(given, InvaSpread(given, jointForward: true)),
+        ["trajectory_invaspread_per_view"] = given => Train(given, InvaSpread(given, jointForward: false)),
+        ["trajectory_moco_v1"] = given => Train(given, MoCo(given, new MoCoV1())),
+        ["trajectory_moco_v2"] = given => Train(given, MoCo(given, WithMlpOf(given))),
+        ["trajectory_moco_v3"] = given => Train(given, MoCoV3(given)),
+        ["trajectory_byol"] = given => Train(given, Byol(given)),
         ["trajectory_simsiam"] = given => Train(given, SimSiam(given)),
     };
 
@@ -34,18 +39,53 @@ internal static class TrajectoryAnswers
         };
     }
 
-    private static MoCoV2 MoCo(KnownAnswerCase given)
+    private static InvaSpread InvaSpread(KnownAnswerCase given, bool jointForward) => new()
+    {
+        Temperature = given.Parameters.GetProperty("temperature").GetDouble(),
+        ProjectionSize = new Stack(given, "projector").OutputSize,
+        JointForward = jointForward,
+    };
+
+    private static MomentumContrast MoCo(KnownAnswerCase given, MomentumContrast version) => version with
+    {
+        Temperature = given.Parameters.GetProperty("temperature").GetDouble(),
+        Momentum = given.Parameters.GetProperty("momentum").GetDouble(),
+        QueueLength = given.Inputs.GetProperty("initial").GetProperty("queue").GetArrayLength(),
+        ProjectionSize = new Stack(given, "projector").OutputSize,
+        NormGroups = 1,
+    };
+
+    private static MoCoV2 WithMlpOf(KnownAnswerCase given)
     {
         Stack projector = new(given, "projector");
-        return new MoCoV2
+        return new MoCoV2 { ProjectorLayers = projector.Layers, HiddenSize = projector.HiddenSize };
+    }
+
+    private static MoCoV3 MoCoV3(KnownAnswerCase given)
+    {
+        Stack projector = new(given, "projector"), predictor = new(given, "predictor");
+        return new MoCoV3
         {
             Temperature = given.Parameters.GetProperty("temperature").GetDouble(),
             Momentum = given.Parameters.GetProperty("momentum").GetDouble(),
-            QueueLength = given.Inputs.GetProperty("initial").GetProperty("queue").GetArrayLength(),
+            MomentumRises = false,
             ProjectorLayers = projector.Layers,
             HiddenSize = projector.HiddenSize,
             ProjectionSize = projector.OutputSize,
-            NormGroups = 1,
+            PredictorOutputNorm = predictor.HasOutputNorm,
+        };
+    }
+
+    private static Byol Byol(KnownAnswerCase given)
+    {
+        Stack projector = new(given, "projector");
+        return new Byol
+        {
+            Momentum = given.Parameters.GetProperty("base_momentum").GetDouble(),
+            HiddenSize = projector.HiddenSize,
+            ProjectionSize = projector.OutputSize,
+            HeadNorm = projector.HasHiddenNorm ? HeadNorm.Batch : HeadNorm.None,
+            OutputBias = projector.HasOutputBias,
         };
     }
 
@@ -137,6 +177,10 @@ internal static class TrajectoryAnswers
         public int OutputSize => (int)LinearWeights.Last()[0];
 
         public int HiddenSize => (int)LinearWeights.First()[0];
+
+        public bool HasOutputNorm => IsNorm(_layers[^1]);
+
+        public bool HasOutputBias => _layers.Last(IsLinear).ContainsKey("bias");
 
         public bool HasHiddenNorm => _layers.Count > 1 && IsNorm(_layers[1]);
 

@@ -16,14 +16,18 @@ internal static partial class VisionAnswers
         ["infonce_moco_queue"] = InfoNceAgainstQueue,
         ["queue_enqueue_ring"] = Enqueue,
         ["nt_xent"] = NtXentLoss,
+        ["moco_v3_symmetric"] = MoCoV3Loss,
+        ["byol"] = ByolLoss,
         ["simsiam"] = SimSiamLoss,
+        ["invaspread_official"] = InvarianceSpreadReleased,
+        ["invaspread_paper"] = InvarianceSpreadPaper,
+        ["sincos_2d_position"] = Positions,
         ["ema_constant"] = ConstantMomentum,
         ["ema_cosine_byol"] = given => AtSteps(given, step => MomentumSchedule.CosineToOne(Number(given, "base"))(step, Whole(given, "total_steps"))),
         ["lr_warmup_cosine"] = given => AtSteps(given, step => LearningRateSchedule.WarmupCosine(
             Number(given, "peak"), Number(given, "warmup_steps"), Whole(given, "total_steps"), step, Number(given, "final"))),
         ["lars_two_steps"] = LarsSteps,
-        // Needs BYOL's and MoCo v3's objectives too.
-        ["radial_gradient_is_zero"] = _ => null,
+        ["radial_gradient_is_zero"] = RadialGradients,
     };
 
     private static JsonObject InfoNceAgainstQueue(KnownAnswerCase given)
@@ -79,6 +83,56 @@ internal static partial class VisionAnswers
         };
     }
 
+    private static JsonObject MoCoV3Loss(KnownAnswerCase given)
+    {
+        Tensor q1 = Input(given, "q1_raw"), q2 = Input(given, "q2_raw"), k1 = Input(given, "k1_raw"), k2 = Input(given, "k2_raw");
+        double temperature = Number(given, "temperature");
+        Tensor loss = BatchInfoNce.Symmetric(q1, q2, k1, k2, temperature);
+        loss.backward();
+        return new JsonObject
+        {
+            ["loss_q1_k2"] = BatchInfoNce.Loss(q1, k2, temperature).ToJson(),
+            ["loss_q2_k1"] = BatchInfoNce.Loss(q2, k1, temperature).ToJson(),
+            ["loss"] = loss.ToJson(),
+            ["grad_q1_raw"] = Gradient(q1).ToJson(),
+            ["grad_k"] = Math.Max(LargestGradient(k1), LargestGradient(k2)),
+        };
+    }
+
+    private static JsonObject RadialGradients(KnownAnswerCase given)
+    {
+        const double temperature = 0.2;
+        return new JsonObject
+        {
+            ["nt_xent"] = Radial((x, y) => NtXent.Loss(x, y, temperature)),
+            ["moco"] = Radial((x, y) => InfoNce.Loss(x, y, normalize(y), temperature)),
+            ["byol"] = Radial(NormalizedDistance.Loss),
+            ["mocov3"] = Radial((x, y) => BatchInfoNce.Loss(x, y, temperature)),
+        };
+
+        double Radial(Func<Tensor, Tensor, Tensor> loss)
+        {
+            Tensor x = Input(given, "x_raw");
+            loss(x, Input(given, "y_raw")).backward();
+            return x.detach().mul(x.grad!).sum(1).abs().max().item<double>();
+        }
+    }
+
+    private static JsonObject ByolLoss(KnownAnswerCase given)
+    {
+        Tensor p1 = Input(given, "p1_raw"), p2 = Input(given, "p2_raw"), z1 = Input(given, "target_z1_raw"), z2 = Input(given, "target_z2_raw");
+        Tensor loss = NormalizedDistance.Symmetric(p1, p2, z1, z2);
+        loss.backward();
+        return new JsonObject
+        {
+            ["loss_1to2"] = NormalizedDistance.Loss(p1, z2).ToJson(),
+            ["loss_2to1"] = NormalizedDistance.Loss(p2, z1).ToJson(),
+            ["loss_symmetric_sum"] = loss.ToJson(),
+            ["grad_p1_raw"] = Gradient(p1).ToJson(),
+            ["grad_target"] = Math.Max(LargestGradient(z1), LargestGradient(z2)),
+        };
+    }
+
     private static JsonObject SimSiamLoss(KnownAnswerCase given)
     {
         Tensor p1 = Input(given, "p1_raw"), p2 = Input(given, "p2_raw"), z1 = Input(given, "z1_raw"), z2 = Input(given, "z2_raw");
@@ -97,6 +151,48 @@ internal static partial class VisionAnswers
         // BYOL's loss of one direction, by its definition.
         static double SquaredDistance(Tensor prediction, Tensor target)
             => normalize(prediction).sub(normalize(target)).square().sum(1).mean().item<double>();
+    }
+
+    private static JsonObject? InvarianceSpreadReleased(KnownAnswerCase given)
+    {
+        if (Whole(given, "negM") != 1)
+            return null; // a weight of the negatives that the library does not have
+        double temperature = Number(given, "temperature");
+        Tensor first = Input(given, "view1_raw"), second = Input(given, "view2_raw");
+        // The gradient that is given is the one of the unit rows.
+        Tensor rows = normalize(cat([first, second], 0)).detach().requires_grad_();
+        InvarianceSpread.LossOfUnitRows(rows, rows.detach(), temperature).backward();
+        using var noGradient = no_grad();
+        Tensor logits = ViewPairs.WithoutSelf(rows.mm(rows.t()).div(temperature));
+        return new JsonObject
+        {
+            ["loss"] = InvarianceSpread.Loss(first, second, temperature).ToJson(),
+            ["p_positive"] = softmax(logits, 1).gather(1, ViewPairs.Partners(first.shape[0], first.device).unsqueeze(1)).squeeze(1).ToJson(),
+            ["grad_features_anchor_only"] = Gradient(rows).ToJson(),
+        };
+    }
+
+    private static JsonObject InvarianceSpreadPaper(KnownAnswerCase given)
+    {
+        Tensor first = Input(given, "view1_raw"), second = Input(given, "view2_raw");
+        Tensor loss = InvarianceSpread.PaperLoss(first, second, Number(given, "temperature"));
+        return new JsonObject { ["loss_mean_over_N"] = loss.ToJson(), ["loss_sum"] = loss.mul(first.shape[0]).ToJson() };
+    }
+
+    private static JsonObject? Positions(KnownAnswerCase given)
+    {
+        if (Number(given, "temperature") != 10_000)
+            return null; // the library has no other
+        (long height, long width, long size) = (Whole(given, "grid_height"), Whole(given, "grid_width"), Whole(given, "dim"));
+        using var generator = new Generator(0);
+        using var module = new VisionTransformerModule(new VisionTransformer { Width = (int)size, Heads = 1, Depth = 1 }, 3, (int)height, (int)width, generator);
+        Tensor table = module.state_dict()["pos_embed"][0];
+        return new JsonObject
+        {
+            ["row_major"] = table[1..].ToJson(),
+            ["published_order"] = VisionTransformerModule.SinCosPositions(height, width, size, publishedOrder: true).ToJson(),
+            ["class_token_row"] = table[0].ToJson(),
+        };
     }
 
     private static JsonObject ConstantMomentum(KnownAnswerCase given)

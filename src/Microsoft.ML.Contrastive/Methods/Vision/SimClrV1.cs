@@ -46,9 +46,7 @@ public sealed record SimClrV1 : ContrastiveMethod
         base.Validate(batchSize);
         RequireViews(2);
         ShapeCheck.Positive(Temperature);
-        ArgumentOutOfRangeException.ThrowIfLessThan(ProjectorLayers, 1);
-        ArgumentOutOfRangeException.ThrowIfLessThan(ProjectionSize, 2);
-        ArgumentOutOfRangeException.ThrowIfLessThan(HiddenSize ?? 1, 1, nameof(HiddenSize));
+        SettingChecks.Projector(ProjectorLayers, HiddenSize, ProjectionSize);
     }
 
     /// <inheritdoc/>
@@ -97,14 +95,10 @@ internal sealed class SimClrV1Learner : Learner
 
     public override Tensor Loss(Views views, Step step)
     {
-        Tensor[] projections = _method.JointForward
-            ? Project(views.Stacked()).chunk(2, 0)
-            : [Project(views[0]), Project(views[1])];
-        step.Embedding = projections[0];
-        return NtXent.Loss(projections[0], projections[1], _method.Temperature);
+        (Tensor first, Tensor second) = views.Projected(view => projector.forward(encoder.forward(view)), _method.JointForward);
+        step.Embedding = first;
+        return NtXent.Loss(first, second, _method.Temperature);
     }
 
     public override double? FlatLoss(long rows) => NtXent.FlatLoss(rows);
-
-    private Tensor Project(Tensor view) => projector.forward(encoder.forward(view));
 }

@@ -41,9 +41,7 @@ public sealed record SimSiam : ContrastiveMethod
     {
         base.Validate(batchSize);
         RequireViews(2);
-        ArgumentOutOfRangeException.ThrowIfLessThan(ProjectorLayers ?? 1, 1, nameof(ProjectorLayers));
-        ArgumentOutOfRangeException.ThrowIfLessThan(ProjectionSize ?? 2, 2, nameof(ProjectionSize));
-        ArgumentOutOfRangeException.ThrowIfLessThan(HiddenSize ?? 1, 1, nameof(HiddenSize));
+        SettingChecks.Projector(ProjectorLayers, HiddenSize, ProjectionSize);
         ArgumentOutOfRangeException.ThrowIfLessThan(BottleneckSize ?? 1, 1, nameof(BottleneckSize));
     }
 
@@ -54,7 +52,7 @@ public sealed record SimSiam : ContrastiveMethod
         ArgumentNullException.ThrowIfNull(facts);
         Validate(facts.BatchSize);
         int size = ProjectionSize ?? Math.Min(2048, 4 * facts.FeatureSize);
-        ImageAugmentation view = facts.SmallImages ? ImageAugmentations.SimSiam with { Blur = null } : ImageAugmentations.SimSiam;
+        ImageAugmentation view = facts.AtThisSize(ImageAugmentations.SimSiam);
         return this with
         {
             Augmentations = Augmentations ?? [view, view],

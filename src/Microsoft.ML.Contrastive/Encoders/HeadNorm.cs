@@ -1,0 +1,11 @@
+namespace Microsoft.ML.Contrastive;
+
+/// <summary>What normalises the hidden layers of a projector or predictor.</summary>
+public enum HeadNorm
+{
+    /// <summary>Batch norm, as published.</summary>
+    Batch,
+
+    /// <summary>Nothing: heads that see each example by itself.</summary>
+    None,
+}

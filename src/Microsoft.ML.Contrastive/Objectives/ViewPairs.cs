@@ -1,0 +1,14 @@
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Contrastive;
+
+/// <summary>Two views of N examples under each other, 2N rows: row i's partner, the other view of its example, is row i + N or i - N.</summary>
+internal static class ViewPairs
+{
+    /// <summary>The partner's index of each row: [2N].</summary>
+    public static Tensor Partners(long rows, Device device) => cat([arange(rows, 2 * rows, device: device), arange(rows, device: device)], 0);
+
+    /// <summary>Logits [2N, 2N] in which no row can choose itself: minus infinity on the diagonal.</summary>
+    public static Tensor WithoutSelf(Tensor logits)
+        => logits.masked_fill(eye(logits.shape[0], dtype: ScalarType.Bool, device: logits.device), double.NegativeInfinity);
+}

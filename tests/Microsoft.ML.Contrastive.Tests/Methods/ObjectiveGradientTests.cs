@@ -1,0 +1,53 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Contrastive.Tests.Methods;
+
+/// <summary>
+/// Gradients against central differences in double precision. What an objective holds constant is a separate input here, so
+/// that a gradient which flows where it must not shows as a difference.
+/// </summary>
+public sealed class ObjectiveGradientTests
+{
+    private const double Step = 1e-5;
+
+    /// <summary>Losses of rows x [4, 5] (where x moves) and constants y, z [4, 5].</summary>
+    private static readonly Dictionary<string, Func<Tensor, Tensor, Tensor, Tensor>> s_losses = new()
+    {
+        ["NtXent"] = (x, y, z) => NtXent.Loss(x, y, 0.3),
+        ["InfoNce"] = (x, y, z) => InfoNce.Loss(x, y, z, 0.3),
+        ["BatchInfoNce"] = (x, y, z) => BatchInfoNce.Symmetric(x, z, z, y, 0.3),
+        ["NormalizedDistance"] = (x, y, z) => NormalizedDistance.Symmetric(x, z, z, y),
+        ["NegativeCosine"] = (x, y, z) => NegativeCosine.Symmetric(x, z, z, y),
+        ["InvarianceSpread"] = (x, y, z) => InvarianceSpread.LossOfUnitRows(x, y, 2), // anchors alone move
+        ["InvarianceSpread, paper"] = (x, y, z) => InvarianceSpread.PaperLoss(x, y, 0.3),
+    };
+
+    public static TheoryData<string> Losses => [.. s_losses.Keys];
+
+    [Theory]
+    [MemberData(nameof(Losses))]
+    public void A_gradient_is_the_one_of_finite_differences(string name)
+    {
+        NativeTorch.EnsureLoaded();
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(3);
+        Tensor x = Random().requires_grad_(), y = Random(), z = Random();
+        Func<Tensor, Tensor, Tensor, Tensor> loss = s_losses[name];
+        loss(x, y, z).backward();
+        Tensor differences = zeros_like(x);
+        using (no_grad())
+            for (int i = 0; i < 4; i++)
+                for (int j = 0; j < 5; j++)
+                {
+                    Tensor up = x.clone(), down = x.clone();
+                    up[i, j] += Step;
+                    down[i, j] -= Step;
+                    differences[i, j] = loss(up, y, z).sub(loss(down, y, z)).div(2 * Step);
+                }
+        TensorAssert.Equal(differences, x.grad!, 1e-8);
+        Assert.True(x.grad!.abs().max().ToDouble() > 1e-2);
+
+        Tensor Random() => empty(4, 5, ScalarType.Float64).normal_(0, 1, generator);
+    }
+}
