@@ -1,4 +1,5 @@
 using Microsoft.ML.Contrastive.Benchmarks;
+using Microsoft.ML.Contrastive.Endurance;
 
 switch (args)
 {
@@ -13,6 +14,8 @@ switch (args)
         return 0;
     case ["transform"]:
         return TransformRates.Run();
+    case ["endurance", ..]:
+        return Endurance.Run(args[1..]);
     case ["gpu-check"]:
         return GpuCheck.Run();
     case [] or ["help"]:
@@ -27,6 +30,7 @@ internal static partial class Program
 {
     private const string Help = """
         Usage: dotnet run -c Release --project benchmarks -- <verb>
+          endurance      long runs that try to break the library; alone it lists them
           gpu-check      each method's first losses on the GPU against the CPU's; items a second on both
           step           training steps of the small conv net against the same steps written plainly in TorchSharp;
                          with "profile" also where the time of a step goes

@@ -52,5 +52,11 @@ public abstract record ImageEncoder
     /// <summary>Throws when a setting is out of its range.</summary>
     internal abstract void Validate();
 
+    /// <summary>
+    /// Numbers in the weights and statistics of what <see cref="Build"/> makes, told without making it: a model file whose weights are
+    /// far fewer is refused before the memory is taken.
+    /// </summary>
+    internal abstract long CountWeights(int channels);
+
     internal abstract nn.Module<Tensor, Tensor> Build(int channels, Generator generator);
 }
