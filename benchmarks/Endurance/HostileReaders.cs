@@ -15,6 +15,7 @@ internal static class HostileReaders
     public static HostileReader[] All(byte[] zip, string folder)
     {
         byte[] small = SmallSafeTensors();
+        zip = WithoutSchema(zip);
         return
         [
             new("safetensors", small, FileMutator.MutateSafeTensors, bytes => ReadTensors(new MemoryStream(bytes))),
@@ -24,6 +25,10 @@ internal static class HostileReaders
             new("zip", zip, FileMutator.MutateZip, LoadZip(folder)),
         ];
     }
+
+    // ML.NET reads a changed Schema for ever (CodecFactory.GetVBufferCodec of ML.NET 5.0.1 reads on at the end of the entry), before it
+    // asks for our loader; and there is no way to stop it. It does without one.
+    private static byte[] WithoutSchema(byte[] zip) => FileMutator.WriteZip(FileMutator.ReadZip(zip).Where(entry => entry.Key != "Schema"));
 
     private static byte[] Entry(byte[] zip, string name)
         => FileMutator.ReadZip(zip).Single(entry => entry.Key.EndsWith($"/{name}", StringComparison.Ordinal) || entry.Key.EndsWith($"\\{name}", StringComparison.Ordinal)).Value;

@@ -14,10 +14,12 @@ internal static class MutationRun
     // A hang is ended by this: the thread that reads can't judge itself.
     private const int HangSeconds = 120;
 
-    /// <summary>How many parts of a hundred each reader gets; others share what is left. A zip takes some milliseconds.</summary>
-    private static readonly Dictionary<string, int> Shares = new()
+    /// <summary>Parts of the whole that a reader gets: more where it is quick, as a zip takes some milliseconds.</summary>
+    private static long PartsOf(HostileReader reader) => reader.Name switch
     {
-        ["safetensors"] = 25, ["safetensors-unseekable"] = 25, ["weights"] = 15, ["manifest"] = 20, ["zip"] = 15,
+        "safetensors" or "safetensors-unseekable" => 25,
+        "manifest" => 20,
+        _ => 15,
     };
 
     public static int Run(string[] args)
@@ -32,13 +34,13 @@ internal static class MutationRun
         try
         {
             HostileReader[] readers = HostileReaders.All(SavedModel(), work.FullName);
-            int shared = 100 - readers.Sum(reader => Shares.GetValueOrDefault(reader.Name)), others = readers.Count(reader => !Shares.ContainsKey(reader.Name));
+            long parts = readers.Sum(PartsOf);
             var report = new StringBuilder();
             bool failed = false;
             foreach (HostileReader reader in readers.Where(reader => Option("--reader") is not { } name || reader.Name == name))
             {
                 reader.Read(reader.Valid); // what isn't changed is accepted; and what runs once only is not counted
-                long count = total * Shares.GetValueOrDefault(reader.Name, others == 0 ? 0 : shared / others) / 100;
+                long count = total * PartsOf(reader) / parts;
                 failed |= only < 0 ? RunReader(reader, seed, 0, count, folder, report) : RunReader(reader, seed, (ulong)only, 1, folder, report);
             }
             File.WriteAllText(Path.Combine(folder, "mutations.txt"), report.ToString());
@@ -108,10 +110,11 @@ internal static class MutationRun
         const int side = 16;
         var ml = new MLContext(1);
         IDataView data = MadePictures.View(ml, 40, side, 1);
-        using ContrastivePretrainTransformer encoder = ml.Transforms.ContrastivePretrain(
-            "Features", "Image", new SimClrV1(), ImageEncoder.SmallConvNet(4), new TrainingOptions { Steps = 1, BatchSize = 32 }, new ImageShape(side, side, 1)).Fit(data);
+        using var model = ml.Transforms.ContrastivePretrain(
+                "Features", "Image", new SimClrV1(), ImageEncoder.SmallConvNet(4), new TrainingOptions { Steps = 1, BatchSize = 32 }, new ImageShape(side, side, 1))
+            .Append(ml.Transforms.CopyColumns("Copy", "Features")).Fit(data);
         using var stream = new MemoryStream();
-        ml.Model.Save(encoder, data.Schema, stream);
+        ml.Model.Save(model, data.Schema, stream);
         return stream.ToArray();
     }
 }
