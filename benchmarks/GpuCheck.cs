@@ -14,16 +14,10 @@ internal static class GpuCheck
     private const int Gpu = 0, Steps = 50, Compared = 5, BatchSize = 64, Pictures = 1024, Side = 32, Channels = 3, Seed = 1;
     private const double Tolerance = 1e-3; // relative to max(1, |loss|)
 
-    /// <summary>A new method is one more line here. The optimizers that no method here takes by itself have lines of their own.</summary>
+    /// <summary>Every method, and what none takes by itself.</summary>
     private static readonly (string Name, ContrastiveMethod Method)[] s_methods =
     [
-        ("SimCLR v1", new SimClrV1()),
-        ("MoCo v1", new MoCoV1()),
-        ("MoCo v2", new MoCoV2()),
-        ("MoCo v3", new MoCoV3()),
-        ("BYOL", new Byol()),
-        ("SimSiam", new SimSiam()),
-        ("InvaSpread", new InvaSpread()),
+        .. AllMethods.ByName.Select(method => (method.Key, method.Value)),
         ("InvaSpread, paper", new InvaSpread { Form = InvaSpreadForm.Paper }),
         ("SimCLR v1, LARS", new SimClrV1 { Optimizer = new Lars { WeightDecay = 1e-6 }, MaxGradientNorm = 10 }),
         ("SimCLR v1, AdamW", new SimClrV1 { Optimizer = new AdamW { WeightDecay = 0.01 }, LearningRate = new(1e-3, Scaling: RateScaling.None) }),

@@ -1,4 +1,5 @@
 using Microsoft.ML.Contrastive.Benchmarks;
+using Microsoft.ML.Contrastive.Endurance;
 
 switch (args)
 {

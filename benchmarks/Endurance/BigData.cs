@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
+using Microsoft.ML.Contrastive.Benchmarks;
 
-namespace Microsoft.ML.Contrastive.Benchmarks;
+namespace Microsoft.ML.Contrastive.Endurance;
 
 /// <summary>
 /// Training on more pictures than the memory budget holds, made as they are read: private memory, and rows a second against
@@ -46,7 +47,7 @@ internal static class BigData
     }
 
     /// <summary>One training: prints rows a second after the first steps, and the largest private memory seen.</summary>
-    public static void RunOne(int rows, int steps, bool mapped)
+    public static int RunOne(int rows, int steps, bool mapped)
     {
         var ml = new MLContext(1);
         long largest = 0;
@@ -66,6 +67,7 @@ internal static class BigData
         using var encoder = ml.Transforms.ContrastivePretrain("Features", "Image", new SimClrV1(), ImageEncoder.SmallConvNet(16), options, new ImageShape(Side, Side, Channels))
             .Fit(MadePictures.Endless(ml, rows, Side, Channels));
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{steps * BatchSize / clock.Elapsed.TotalSeconds} {largest}"));
+        return 0;
     }
 
     private static (double Rate, long Memory) Child(int rows, int steps, bool mapped)

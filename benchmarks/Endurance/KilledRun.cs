@@ -1,6 +1,7 @@
 using System.Globalization;
+using Microsoft.ML.Contrastive.Benchmarks;
 
-namespace Microsoft.ML.Contrastive.Benchmarks;
+namespace Microsoft.ML.Contrastive.Endurance;
 
 /// <summary>The program that is killed: one Fit with a checkpoint folder, which says when each step is done.</summary>
 internal static class KilledRun

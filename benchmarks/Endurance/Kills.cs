@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 
-namespace Microsoft.ML.Contrastive.Benchmarks;
+namespace Microsoft.ML.Contrastive.Endurance;
 
 /// <summary>
 /// Kills a training process again and again, starts it again with the same checkpoint folder, and holds the last checkpoint,

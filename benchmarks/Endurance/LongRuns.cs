@@ -1,8 +1,9 @@
 using System.Globalization;
+using Microsoft.ML.Contrastive.Benchmarks;
 using Microsoft.ML.Data;
 using TorchSharp;
 
-namespace Microsoft.ML.Contrastive.Benchmarks;
+namespace Microsoft.ML.Contrastive.Endurance;
 
 /// <summary>Live tensors and memory of long training and of long transforming, in a process that does nothing else.</summary>
 internal static class LongRuns

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 
-namespace Microsoft.ML.Contrastive.Benchmarks;
+namespace Microsoft.ML.Contrastive.Endurance;
 
 /// <summary>What this process holds for itself, in bytes: mapped files, which the system can drop at any time, are not in it.</summary>
 internal static class ProcessMemory

@@ -22,6 +22,9 @@ public sealed class ContrastivePretrainTransformer : ITransformer, IDisposable
     private const string ManifestEntry = "manifest.json", WeightsEntry = "weights.safetensors";
     private const int PassesBeforeHint = 20;
 
+    /// <summary>ResNet-50's header has 30 KB. What is parsed takes some ten times as much, and a zip makes a long one of a short file.</summary>
+    internal const int LongestWeightsHeader = 1 << 20;
+
     private readonly IHost _host;
     private readonly PretrainedEncoder _encoder;
     private bool _disposed;
@@ -104,27 +107,64 @@ public sealed class ContrastivePretrainTransformer : ITransformer, IDisposable
     // Called by ML.NET's loader, through the LoadableClass attribute above.
     private static ContrastivePretrainTransformer Create(IHostEnvironment environment, ModelLoadContext ctx)
     {
-        ctx.CheckAtModel(Version());
-        EncoderManifest? manifest = null;
-        if (!ctx.TryLoadTextStream(ManifestEntry, reader => manifest = EncoderManifest.Parse(reader.ReadToEnd())))
-            throw new InvalidDataException($"The model has no entry {ManifestEntry}: it is damaged or was edited.");
+        CheckVersion(ctx);
+        EncoderManifest manifest = null!;
+        ReadEntry(ctx, ManifestEntry, stream => manifest = EncoderManifest.Read(new StreamReader(stream)));
         (Device device, string? warning) = ContextSettings.ChooseDevice(environment);
-        nn.Module<Tensor, Tensor> module = manifest!.Encoder.CreateModule(manifest.Channels, manifest.Height, manifest.Width, seed: 0);
+        nn.Module<Tensor, Tensor> module = null!;
+        ReadEntry(ctx, WeightsEntry, stream => module = LoadModule(manifest, stream, device));
+        var transformer = new ContrastivePretrainTransformer(environment, new PretrainedEncoder(manifest, module, device));
+        if (warning is not null)
+            transformer.Log(channel => channel.Warning(warning));
+        return transformer;
+    }
+
+    private static nn.Module<Tensor, Tensor> LoadModule(EncoderManifest manifest, Stream stream, Device device)
+    {
+        var reader = new SafeTensorsReader(stream, WeightsEntry, LongestWeightsHeader); // the stream is ML.NET's to close
+        SafeTensors.CheckEnough(reader, manifest.Encoder.CountWeights(manifest.Channels, manifest.Height, manifest.Width));
+        nn.Module<Tensor, Tensor> module = manifest.Encoder.CreateModule(manifest.Channels, manifest.Height, manifest.Width, seed: 0);
         try
         {
-            if (!ctx.TryLoadBinaryStream(WeightsEntry, reader => SafeTensors.LoadInto(reader.BaseStream, module, WeightsEntry)))
-                throw new InvalidDataException($"The model has no entry {WeightsEntry}: it is damaged or was edited.");
+            SafeTensors.LoadInto(reader, module.state_dict());
             module.to(device).eval();
+            return module;
         }
         catch
         {
             module.Dispose();
             throw;
         }
-        var transformer = new ContrastivePretrainTransformer(environment, new PretrainedEncoder(manifest, module, device));
-        if (warning is not null)
-            transformer.Log(channel => channel.Warning(warning));
-        return transformer;
+    }
+
+    /// <summary>Says of each fault in which entry it is and what to do; a zip may be damaged where only its own reader sees it.</summary>
+    private static void ReadEntry(ModelLoadContext ctx, string name, Action<Stream> read)
+    {
+        const string advice = "If the file was changed since it was saved, load an unchanged copy, or save the model again.";
+        bool found;
+        try
+        {
+            found = ctx.TryLoadBinaryStream(name, reader => read(reader.BaseStream));
+        }
+        catch (InvalidDataException error)
+        {
+            throw new InvalidDataException($"The model can't be loaded, because of its entry {name}: {error.Message} {advice}", error);
+        }
+        if (!found)
+            throw new InvalidDataException($"The model has no entry {name}: it is damaged or was edited. {advice}");
+    }
+
+    private static void CheckVersion(ModelLoadContext ctx)
+    {
+        try
+        {
+            ctx.CheckAtModel(Version());
+        }
+        catch (Exception error) when (error is FormatException or InvalidOperationException)
+        {
+            throw new InvalidDataException(
+                $"The model's encoder is damaged, or was written by a newer version of ContrastiveML: {Printable.Message(error.Message)} If the file was not changed since it was saved, update the package ContrastiveML.", error);
+        }
     }
 
     // The simple assembly name lets any version of the library load the file, without registration.

@@ -74,6 +74,12 @@ public abstract record ImageEncoder
     {
     }
 
+    /// <summary>
+    /// Numbers in the weights and statistics of what <see cref="Build"/> makes, told without making it: a model file whose weights are
+    /// far fewer is refused before the memory is taken.
+    /// </summary>
+    internal abstract long CountWeights(int channels, int height, int width);
+
     /// <summary>The network with random weights for pictures of a size that <see cref="CheckSize"/> let pass.</summary>
     internal abstract nn.Module<Tensor, Tensor> Build(int channels, int height, int width, Generator generator);
 }

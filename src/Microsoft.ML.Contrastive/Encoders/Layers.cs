@@ -88,6 +88,9 @@ internal sealed class BatchNorm : nn.Module<Tensor, Tensor>
     /// <summary>Number of groups; row i belongs to group i modulo this number. The batch must be a multiple of it.</summary>
     public int Splits { get; set; } = 1;
 
+    /// <summary>Scale, shift and the two running statistics.</summary>
+    public static long CountWeights(long channels) => 4 * channels;
+
     /// <summary>Sets <see cref="Splits"/> of every batch norm in a module.</summary>
     public static void SplitAll(nn.Module module, int splits)
     {

@@ -39,6 +39,30 @@ public sealed record ResNet : ImageEncoder
             throw new ArgumentOutOfRangeException(nameof(Stem), Stem, "Choose Stem.ImageNet or Stem.Small.");
     }
 
+    /// <summary>Residual blocks of the four stages.</summary>
+    internal int[] Blocks => Depth == 18 ? [2, 2, 2, 2] : [3, 4, 6, 3];
+
+    internal override long CountWeights(int channels, int height, int width)
+    {
+        long count = Layer(channels, 64, Stem == Stem.ImageNet ? 7 : 3), inputs = 64;
+        for (int stage = 0; stage < 4; stage++)
+        {
+            long planes = 64 << stage, outputs = Depth >= 50 ? 4 * planes : planes;
+            for (int block = 0; block < Blocks[stage]; block++)
+            {
+                count += Depth >= 50
+                    ? Layer(inputs, planes, 1) + Layer(planes, planes, 3) + Layer(planes, outputs, 1)
+                    : Layer(inputs, planes, 3) + Layer(planes, planes, 3);
+                if (block == 0 && (stage > 0 || inputs != outputs))
+                    count += Layer(inputs, outputs, 1); // of the shortcut
+                inputs = outputs;
+            }
+        }
+        return count;
+
+        static long Layer(long inputs, long outputs, int kernel) => inputs * outputs * kernel * kernel + BatchNorm.CountWeights(outputs);
+    }
+
     internal override nn.Module<Tensor, Tensor> Build(int channels, int height, int width, Generator generator) => new ResNetModule(this, channels, generator);
 }
 
@@ -52,7 +76,7 @@ internal sealed class ResNetModule : nn.Module<Tensor, Tensor>
     public ResNetModule(ResNet shape, int channels, Generator generator)
         : base(nameof(ResNet))
     {
-        int[] blocks = shape.Depth == 18 ? [2, 2, 2, 2] : [3, 4, 6, 3];
+        int[] blocks = shape.Blocks;
         _pools = shape.Stem == Stem.ImageNet;
         conv1 = _pools ? new Convolution(channels, 64, 7, 2, generator) : new Convolution(channels, 64, 3, 1, generator);
         bn1 = new BatchNorm(64);

@@ -11,6 +11,8 @@ namespace Microsoft.ML.Contrastive;
 /// </summary>
 public sealed record SmallConvNet : ImageEncoder
 {
+    private static readonly (int Factor, int Stride)[] Layers = [(1, 2), (2, 2), (4, 2), (8, 1)];
+
     /// <summary>Channels of the first convolution, 1 to 256. The default value is 32.</summary>
     public int Width { get; init; } = 32;
 
@@ -37,11 +39,15 @@ public sealed record SmallConvNet : ImageEncoder
             throw new ArgumentOutOfRangeException(nameof(Grid), Grid, "The grid of a SmallConvNet must be from 1 to 4.");
     }
 
+    internal override long CountWeights(int channels, int height, int width)
+        => Layers.Zip([channels, .. Layers.Select(layer => layer.Factor * Width)])
+            .Sum(layer => 9L * layer.Second * layer.First.Factor * Width + BatchNorm.CountWeights(layer.First.Factor * Width));
+
     internal override nn.Module<Tensor, Tensor> Build(int channels, int height, int width, Generator generator)
     {
         var layers = new List<nn.Module<Tensor, Tensor>>();
         int inputs = channels;
-        foreach ((int factor, int stride) in new[] { (1, 2), (2, 2), (4, 2), (8, 1) })
+        foreach ((int factor, int stride) in Layers)
         {
             layers.Add(new Convolution(inputs, factor * Width, 3, stride, generator));
             layers.Add(new BatchNorm(factor * Width));

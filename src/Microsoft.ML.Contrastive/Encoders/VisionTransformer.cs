@@ -80,6 +80,13 @@ public sealed record VisionTransformer : ImageEncoder
             throw new ArgumentException($"Views of {height} x {width} pixels have more than {MaxPatches} patches of {Patch}: choose a larger Patch or a smaller ImageSize.");
     }
 
+    internal override long CountWeights(int channels, int height, int width)
+    {
+        long size = Width, patches = (long)(height / Patch) * (width / Patch);
+        long block = 12 * size * size + 13 * size; // qkv, projection, an MLP four times as wide, two norms
+        return (2 + patches) * size + ((long)channels * Patch * Patch + 1) * size + Depth * block + 2 * size;
+    }
+
     internal override nn.Module<Tensor, Tensor> Build(int channels, int height, int width, Generator generator)
         => new VisionTransformerModule(this, channels, height / Patch, width / Patch, generator);
 }

@@ -57,7 +57,7 @@ internal sealed class Checkpoint
             throw new InvalidDataException($"{path} is damaged: its content doesn't have the digest that was written with it.");
         try
         {
-            JsonNode state = JsonNode.Parse(text, documentOptions: new JsonDocumentOptions { MaxDepth = 32 })!;
+            JsonNode state = JsonNode.Parse(text, documentOptions: new JsonDocumentOptions { MaxDepth = 32, AllowDuplicateProperties = false })!;
             return (int)state["format"]! <= CurrentFormat
                 ? new Checkpoint(path, (long)state["step"]!, state["run"]!.AsObject(), state["environment"]!.AsObject())
                 : throw new NotSupportedException($"{path} was written by a newer version of ContrastiveML. Update the package ContrastiveML, or give another CheckpointFolder.");

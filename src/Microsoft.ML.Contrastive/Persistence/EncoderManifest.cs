@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
@@ -15,6 +16,9 @@ internal sealed record EncoderManifest
 
     /// <summary>Bounds of what can be fitted and loaded.</summary>
     public const int MaxSide = 4096, MaxBatchSize = 65_536;
+
+    /// <summary>Characters of a manifest that are read; one of ours has some thousands.</summary>
+    public const int MaxLength = 1 << 18;
 
     public required int Format { get; init; }
 
@@ -76,6 +80,21 @@ internal sealed record EncoderManifest
         }
     }
 
+    /// <summary>Reads no further than a manifest can be long: in a zip a megabyte of blanks takes a kilobyte.</summary>
+    /// <exception cref="InvalidDataException">Not a manifest, one of a newer library, or one with settings out of range.</exception>
+    public static EncoderManifest Read(TextReader reader)
+    {
+        var text = new StringBuilder();
+        char[] piece = new char[4096];
+        for (int count; (count = reader.Read(piece)) > 0;)
+        {
+            text.Append(piece, 0, count);
+            if (text.Length > MaxLength)
+                throw new InvalidDataException($"The model's manifest.json is damaged or edited: it has more than {MaxLength} characters.");
+        }
+        return Parse(text.ToString());
+    }
+
     /// <exception cref="InvalidDataException">Not a manifest, one of a newer library, or one with settings out of range.</exception>
     public static EncoderManifest Parse(string json)
     {
@@ -90,7 +109,7 @@ internal sealed record EncoderManifest
         }
         catch (Exception error) when (error is JsonException or ArgumentException or FormatException or InvalidOperationException or NotSupportedException)
         {
-            throw new InvalidDataException($"The model's manifest.json is damaged or edited: {error.Message}", error);
+            throw new InvalidDataException($"The model's manifest.json is damaged or edited: {Printable.Message(error.Message)}", error);
         }
     }
 

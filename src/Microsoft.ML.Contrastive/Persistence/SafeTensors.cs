@@ -43,6 +43,20 @@ internal static class SafeTensors
     public static void LoadInto(Stream stream, nn.Module module, string source)
         => LoadInto(new SafeTensorsReader(stream, source), module.state_dict());
 
+    /// <summary>
+    /// Refuses weights that are far too few for an encoder, before memory is taken for the encoder: so that what a small hostile
+    /// file can ask for stays within four times its size. Whatever passes is compared tensor by tensor, once there is a module.
+    /// </summary>
+    /// <param name="reader">The file, of which only the header was read.</param>
+    /// <param name="weights">Numbers that the encoder has.</param>
+    /// <exception cref="InvalidDataException">There is less than a byte for each of the encoder's numbers.</exception>
+    public static void CheckEnough(SafeTensorsReader reader, long weights)
+    {
+        if (reader.DataLength < weights)
+            throw new InvalidDataException(
+                $"{reader.Source} doesn't fit the model: the encoder that the manifest names has {weights} numbers, the file's {reader.DataLength} bytes can't hold them.");
+    }
+
     /// <summary>Copies a file's tensors over existing ones of exactly the same names and shapes.</summary>
     /// <exception cref="InvalidDataException">The file's data is damaged, or doesn't fit; says all that doesn't fit.</exception>
     public static void LoadInto(SafeTensorsReader reader, IReadOnlyDictionary<string, Tensor> targets)
@@ -60,7 +74,7 @@ internal static class SafeTensors
         var faults = new List<string>();
         foreach (SafeTensorsEntry entry in reader.Entries)
         {
-            string name = SafeTensorsHeader.Quote(entry.Name);
+            string name = Printable.Quote(entry.Name);
             if (!targets.TryGetValue(entry.Name, out Tensor? target))
                 faults.Add($"unexpected {name} {Show(entry.Shape)}");
             else if (!target.shape.AsSpan().SequenceEqual(entry.Shape))
@@ -72,7 +86,7 @@ internal static class SafeTensors
         }
         HashSet<string> present = [.. reader.Entries.Select(entry => entry.Name)];
         faults.AddRange(targets.Where(target => !present.Contains(target.Key))
-            .Select(target => $"missing {SafeTensorsHeader.Quote(target.Key)} {Show(target.Value.shape)}"));
+            .Select(target => $"missing {Printable.Quote(target.Key)} {Show(target.Value.shape)}"));
         const int limit = 1000; // a hostile file may have millions
         if (faults.Count > limit)
             faults = [.. faults.Take(limit), $"and {faults.Count - limit} more"];

@@ -1,7 +1,5 @@
 using System.Buffers;
 using System.Buffers.Binary;
-using System.Globalization;
-using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Unicode;
@@ -88,9 +86,9 @@ internal sealed class SafeTensorsHeader
         foreach ((string name, ScalarType scalar, long[] shape) in tensors)
         {
             if (name == MetadataName || name.Any(char.IsControl) || !names.Add(name))
-                throw new ArgumentException($"A tensor can't be saved as {Quote(name)}: reserved, taken, or with control characters.", nameof(tensors));
+                throw new ArgumentException($"A tensor can't be saved as {Printable.Quote(name)}: reserved, taken, or with control characters.", nameof(tensors));
             string dtype = Kinds.FirstOrDefault(kind => kind.Value.Scalar == scalar).Key
-                ?? throw new ArgumentException($"Tensor {Quote(name)} is {scalar}, an unsupported dtype.", nameof(tensors));
+                ?? throw new ArgumentException($"Tensor {Printable.Quote(name)} is {scalar}, an unsupported dtype.", nameof(tensors));
             entries.Add(new SafeTensorsEntry(name, dtype, shape, 0, 0));
         }
         entries.Sort((one, other) => Kinds[other.DType].Bits.CompareTo(Kinds[one.DType].Bits) is not 0 and int bySize
@@ -158,7 +156,7 @@ internal sealed class SafeTensorsHeader
         catch (Exception error) when (error is JsonException or InvalidOperationException)
         {
             // InvalidOperationException: an escaped half of a surrogate pair.
-            throw new InvalidDataException($"the header is not JSON: {Escape(error.Message)}", error);
+            throw new InvalidDataException($"the header is not JSON: {Printable.Message(error.Message)}", error);
         }
     }
 
@@ -174,9 +172,9 @@ internal sealed class SafeTensorsHeader
             if (name == MetadataName)
                 metadata = metadata is null ? ReadMetadata(ref reader) : throw Bad($"{MetadataName} is there twice");
             else if (name.Any(char.IsControl))
-                throw Bad($"tensor {Quote(name)} has control characters in its name");
+                throw Bad($"tensor {Printable.Quote(name)} has control characters in its name");
             else if (!entries.TryAdd(name, ReadEntry(ref reader, name)))
-                throw Bad($"tensor {Quote(name)} is there twice");
+                throw Bad($"tensor {Printable.Quote(name)} is there twice");
         }
         reader.Read(); // throws where anything but white space follows the object
 
@@ -185,7 +183,7 @@ internal sealed class SafeTensorsHeader
         foreach (SafeTensorsEntry entry in ordered)
         {
             if (entry.Begin != place)
-                throw Bad($"tensor {Quote(entry.Name)}: data_offsets begin at {entry.Begin}, but the data before it ends at {place}");
+                throw Bad($"tensor {Printable.Quote(entry.Name)}: data_offsets begin at {entry.Begin}, but the data before it ends at {place}");
             place = entry.End;
         }
         return new SafeTensorsHeader(metadata ?? [], ordered);
@@ -200,16 +198,16 @@ internal sealed class SafeTensorsHeader
         {
             string key = reader.GetString()!;
             if (!reader.Read() || reader.TokenType != JsonTokenType.String)
-                throw Bad($"{MetadataName}: {Quote(key)} is not a string");
+                throw Bad($"{MetadataName}: {Printable.Quote(key)} is not a string");
             if (!metadata.TryAdd(key, reader.GetString()!))
-                throw Bad($"{MetadataName}: {Quote(key)} is there twice");
+                throw Bad($"{MetadataName}: {Printable.Quote(key)} is there twice");
         }
         return metadata;
     }
 
     private static SafeTensorsEntry ReadEntry(ref Utf8JsonReader reader, string name)
     {
-        string tensor = $"tensor {Quote(name)}";
+        string tensor = $"tensor {Printable.Quote(name)}";
         if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
             throw Bad($"{tensor} is not an object");
         string? dtype = null;
@@ -230,13 +228,13 @@ internal sealed class SafeTensorsHeader
                     offsets = ReadNumbers(ref reader, 2, $"{tensor}: data_offsets");
                     break;
                 default:
-                    throw Bad($"{tensor}: field {Quote(field)} is unknown or there twice");
+                    throw Bad($"{tensor}: field {Printable.Quote(field)} is unknown or there twice");
             }
         }
         if (dtype is null || shape is null || offsets is null)
             throw Bad($"{tensor}: {(dtype is null ? "dtype" : shape is null ? "shape" : "data_offsets")} is missing");
         if (!Kinds.TryGetValue(dtype, out var kind))
-            throw Bad($"{tensor}: unknown dtype {Quote(dtype)}");
+            throw Bad($"{tensor}: unknown dtype {Printable.Quote(dtype)}");
         if (offsets.Length != 2 || offsets[0] > offsets[1])
             throw Bad($"{tensor}: data_offsets are not a begin and an end");
 
@@ -265,21 +263,6 @@ internal sealed class SafeTensorsHeader
             numbers.Add(number);
         }
         return [.. numbers];
-    }
-
-    /// <summary>A name from a file as it can be shown: in quotes, what doesn't print as its code, cut where it is long.</summary>
-    public static string Quote(string name) => $"'{Escape(name.Length > 200 ? name[..200] + "..." : name)}'";
-
-    private static string Escape(string text)
-    {
-        var shown = new StringBuilder();
-        foreach (char c in text)
-        {
-            bool prints = char.GetUnicodeCategory(c) is not (UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate
-                or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned);
-            shown.Append(prints ? c : $"\\u{(int)c:x4}");
-        }
-        return shown.ToString();
     }
 
     private static InvalidDataException Bad(string what) => new(what);

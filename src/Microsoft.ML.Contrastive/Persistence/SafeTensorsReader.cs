@@ -22,8 +22,12 @@ internal sealed class SafeTensorsReader : IDisposable
     /// <summary>Reads and checks the header. The stream stays the caller's until <see cref="Dispose"/>, which closes it.</summary>
     /// <param name="stream">Stands at the first byte of the file and ends with it.</param>
     /// <param name="source">The file's name, for messages.</param>
+    /// <param name="longestHeader">
+    /// Bytes of header that are read. A parsed header takes some ten times its size, and in a zip a thousandth of it: who knows how
+    /// many tensors to expect gives a bound of his own.
+    /// </param>
     /// <exception cref="InvalidDataException">Not a safetensors file, or a damaged one.</exception>
-    public SafeTensorsReader(Stream stream, string source)
+    public SafeTensorsReader(Stream stream, string source, int longestHeader = SafeTensorsHeader.MaxLength)
     {
         this.stream = stream;
         Source = source;
@@ -35,6 +39,8 @@ internal sealed class SafeTensorsReader : IDisposable
         ulong length = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
         if (length > SafeTensorsHeader.MaxLength || (long)length > available - 8)
             throw Bad($"its header claims {length} bytes, more than {(length > SafeTensorsHeader.MaxLength ? "the format allows" : "there are")}");
+        if (length > (ulong)longestHeader)
+            throw Bad($"its header claims {length} bytes, more than the {longestHeader} that are read here");
         byte[] json = ReadHeader((int)length);
         try
         {
@@ -73,6 +79,9 @@ internal sealed class SafeTensorsReader : IDisposable
     /// <summary>The tensors in the order of their data.</summary>
     public IReadOnlyList<SafeTensorsEntry> Entries => header.Entries;
 
+    /// <summary>Bytes of data that the header declares; they are there where the stream can seek.</summary>
+    public long DataLength => header.DataLength;
+
     /// <summary>
     /// The tensors' values, once, in the order of their data, on the CPU and in the file's kind; each is the caller's to dispose.
     /// </summary>
@@ -97,7 +106,7 @@ internal sealed class SafeTensorsReader : IDisposable
     private Tensor ReadTensor(SafeTensorsEntry entry)
     {
         ScalarType kind = SafeTensorsHeader.ScalarOf(entry.DType)
-            ?? throw Bad($"tensor {SafeTensorsHeader.Quote(entry.Name)} has the unsupported dtype {entry.DType}");
+            ?? throw Bad($"tensor {Printable.Quote(entry.Name)} has the unsupported dtype {entry.DType}");
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         long count = entry.Count, piece = PieceLength / kind.ElementSize();
@@ -108,9 +117,9 @@ internal sealed class SafeTensorsReader : IDisposable
             long size = Math.Min(piece, count - start);
             pieces.Add(whole?.narrow(0, start, size) ?? empty(size, kind, CPU));
             Span<byte> bytes = pieces[^1].bytes;
-            ReadExactly(bytes, $"tensor {SafeTensorsHeader.Quote(entry.Name)}");
+            ReadExactly(bytes, $"tensor {Printable.Quote(entry.Name)}");
             if (kind == ScalarType.Bool && bytes.ContainsAnyExceptInRange((byte)0, (byte)1))
-                throw Bad($"tensor {SafeTensorsHeader.Quote(entry.Name)} is BOOL but holds a byte other than 0 and 1");
+                throw Bad($"tensor {Printable.Quote(entry.Name)} is BOOL but holds a byte other than 0 and 1");
         }
         whole ??= cat(pieces, 0);
         return whole.reshape(entry.Shape).MoveToOuterDisposeScope();
@@ -126,7 +135,7 @@ internal sealed class SafeTensorsReader : IDisposable
         }
         byte[] buffer = new byte[Math.Min(left, 1 << 16)];
         for (; left > 0; left -= buffer.Length)
-            ReadExactly(buffer.AsSpan(0, (int)Math.Min(left, buffer.Length)), $"tensor {SafeTensorsHeader.Quote(entry.Name)}");
+            ReadExactly(buffer.AsSpan(0, (int)Math.Min(left, buffer.Length)), $"tensor {Printable.Quote(entry.Name)}");
     }
 
     private byte[] ReadHeader(int length)

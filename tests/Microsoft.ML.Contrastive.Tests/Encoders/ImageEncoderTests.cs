@@ -26,6 +26,19 @@ public sealed class ImageEncoderTests
         Assert.Contains("layer4.1.bn2.bias", names);
     }
 
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void An_encoder_tells_how_many_numbers_it_has_without_being_made(ImageEncoder encoder, int channels, int size)
+    {
+        using nn.Module<Tensor, Tensor> module = encoder.CreateModule(channels, seed: 1);
+        Assert.Equal(module.state_dict().Values.Sum(value => value.numel()), encoder.CountWeights(channels, 224, 224));
+        Assert.True(size >= encoder.MinImageSize);
+
+        // Its weights' header is far below what a model's reader takes.
+        int header = SafeTensorsHeader.For(module.state_dict().Select(pair => (pair.Key, pair.Value.dtype, pair.Value.shape)), null).ToBytes().Length;
+        Assert.InRange(header, 1, ContrastivePretrainTransformer.LongestWeightsHeader / 8);
+    }
+
     public static TheoryData<ImageEncoder, int, int> Shapes => new()
     {
         { ImageEncoder.SmallConvNet(4), 1, 28 },

@@ -1,0 +1,137 @@
+using System.Runtime.ExceptionServices;
+using System.Text;
+using Microsoft.ML.Contrastive.Tests;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Contrastive.Endurance;
+
+/// <summary>All kinds of files that the library reads, each with a valid example.</summary>
+internal static class HostileReaders
+{
+    private const string ManifestEntry = "manifest.json", WeightsEntry = "weights.safetensors";
+
+    /// <summary>The readers of every file. A new one is one more line.</summary>
+    /// <param name="zip">A saved model with an encoder in it, whose entries are the other examples too.</param>
+    /// <param name="folder">An empty folder; a folder in it is where ML.NET may extract entries.</param>
+    public static HostileReader[] All(byte[] zip, string folder)
+    {
+        byte[] small = SmallSafeTensors();
+        zip = WithoutSchema(zip);
+        return
+        [
+            new("safetensors", small, FileMutator.MutateSafeTensors, bytes => ReadTensors(new MemoryStream(bytes))),
+            new("safetensors-unseekable", small, FileMutator.MutateSafeTensors, bytes => ReadTensors(new UnseekableStream(bytes))),
+            new("weights", Entry(zip, WeightsEntry), FileMutator.MutateSafeTensors, LoadWeights(zip)),
+            new("manifest", Entry(zip, ManifestEntry), FileMutator.MutateJson, bytes => ReadManifest(bytes)),
+            new("checkpoint", SmallCheckpoint(folder), FileMutator.MutateSafeTensors, bytes => ReadCheckpoint(bytes, folder)),
+            new("checkpoint-state", Encoding.UTF8.GetBytes("""{"format":1,"step":7,"run":{"seed":1,"settings":{"temperature":0.2}},"environment":{"threads":2}}"""),
+                FileMutator.MutateJson, bytes => ReadCheckpoint(WithDigest(bytes), folder)),
+            new("zip", zip, FileMutator.MutateZip, LoadZip(folder)),
+        ];
+    }
+
+    // ML.NET reads a changed Schema for ever (CodecFactory.GetVBufferCodec of ML.NET 5.0.1 reads on at the end of the entry), before it
+    // asks for our loader; and there is no way to stop it. It does without one.
+    private static byte[] WithoutSchema(byte[] zip) => FileMutator.WriteZip(FileMutator.ReadZip(zip).Where(entry => entry.Key != "Schema"));
+
+    private static byte[] Entry(byte[] zip, string name)
+        => FileMutator.ReadZip(zip).Single(entry => entry.Key.EndsWith($"/{name}", StringComparison.Ordinal) || entry.Key.EndsWith($"\\{name}", StringComparison.Ordinal)).Value;
+
+    private static byte[] SmallSafeTensors()
+    {
+        using var scope = NewDisposeScope();
+        using var file = new MemoryStream();
+        SafeTensors.Save(
+            file,
+            [("weight", arange(6, ScalarType.Float32).reshape(2, 3)), ("flag", ones(1, ScalarType.Bool)), ("n", tensor(3L)), ("none", zeros(0))],
+            new Dictionary<string, string> { ["format"] = "pt" });
+        return file.ToArray();
+    }
+
+    private static void ReadTensors(Stream stream)
+    {
+        using var scope = NewDisposeScope();
+        using var reader = new SafeTensorsReader(stream, "file.safetensors");
+        foreach (var _ in reader.ReadTensors())
+        {
+        }
+    }
+
+    private static Action<byte[]> LoadWeights(byte[] zip)
+    {
+        EncoderManifest manifest = ReadManifest(Entry(zip, ManifestEntry));
+        Dictionary<string, Tensor> state = manifest.Encoder.CreateModule(manifest.Channels, manifest.Height, manifest.Width, seed: 1).state_dict();
+        return bytes => SafeTensors.LoadInto(
+            new SafeTensorsReader(new MemoryStream(bytes), WeightsEntry, ContrastivePretrainTransformer.LongestWeightsHeader), state);
+    }
+
+    private static EncoderManifest ReadManifest(byte[] json) => EncoderManifest.Read(new StreamReader(new MemoryStream(json)));
+
+    private static byte[] SmallCheckpoint(string folder)
+    {
+        using var scope = NewDisposeScope();
+        string path = Path.Combine(folder, "checkpoint");
+        Checkpoint.Write(path, step: 7, new() { ["seed"] = 1 }, new() { ["threads"] = 2 }, [("weight", arange(6, ScalarType.Float32)), ("steps", tensor(3L))]);
+        byte[] bytes = File.ReadAllBytes(path);
+        File.Delete(path);
+        return bytes;
+    }
+
+    /// <summary>A checkpoint whose digest is right, so that what it says of its run is read.</summary>
+    private static byte[] WithDigest(byte[] state)
+    {
+        using var scope = NewDisposeScope();
+        (string, Tensor)[] tensors = [("weight", zeros(1))];
+        var metadata = new Dictionary<string, string> { ["checkpoint"] = Encoding.UTF8.GetString(state) };
+        metadata["sha256"] = Checkpoint.Digest(stream => SafeTensors.Save(stream, tensors, metadata));
+        using var file = new MemoryStream();
+        SafeTensors.Save(file, tensors, metadata);
+        return file.ToArray();
+    }
+
+    private static void ReadCheckpoint(byte[] bytes, string folder)
+    {
+        string path = Path.Combine(folder, "checkpoint");
+        File.WriteAllBytes(path, bytes);
+        try
+        {
+            Checkpoint checkpoint = Checkpoint.Read(path);
+            _ = Checkpoint.Differences(checkpoint.Run, checkpoint.Environment).Count();
+            using Tensor weight = zeros(6), steps = zeros(1, ScalarType.Int64);
+            if (checkpoint.Run["settings"] is null)
+                checkpoint.Restore([("weight", weight), ("steps", steps.squeeze())]);
+        }
+        catch (NotSupportedException)
+        {
+            // Another format's number: a clear refusal of its own.
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    private static Action<byte[]> LoadZip(string folder)
+    {
+        string inside = Directory.CreateDirectory(Path.Combine(folder, "a", "b")).FullName;
+        var ml = new MLContext(1) { TempFilePath = inside };
+        return bytes =>
+        {
+            Exception? refusal = null;
+            try
+            {
+                using var stream = new MemoryStream(bytes);
+                (ml.Model.Load(stream, out _) as IDisposable)?.Dispose();
+            }
+            catch (Exception error)
+            {
+                refusal = error;
+            }
+            string[] beside = [.. Directory.GetFileSystemEntries(folder), .. Directory.GetFileSystemEntries(Path.GetDirectoryName(inside)!)];
+            if (beside.Length != 2)
+                throw new HostileFileEscapedException($"Something lies outside the folder for temporary files: {string.Join(", ", beside)}");
+            if (refusal is not null)
+                ExceptionDispatchInfo.Throw(refusal);
+        };
+    }
+}
