@@ -24,8 +24,7 @@ internal static class HostileReaders
             new("weights", Entry(zip, WeightsEntry), FileMutator.MutateSafeTensors, LoadWeights(zip)),
             new("manifest", Entry(zip, ManifestEntry), FileMutator.MutateJson, bytes => ReadManifest(bytes)),
             new("checkpoint", SmallCheckpoint(folder), FileMutator.MutateSafeTensors, bytes => ReadCheckpoint(bytes, folder)),
-            new("checkpoint-state", Encoding.UTF8.GetBytes("""{"format":1,"step":7,"run":{"seed":1,"settings":{"temperature":0.2}},"environment":{"threads":2}}"""),
-                FileMutator.MutateJson, bytes => ReadCheckpoint(WithDigest(bytes), folder)),
+            new("checkpoint-state", WithDigest(State), MutateState, bytes => ReadCheckpoint(bytes, folder)),
             new("zip", zip, FileMutator.MutateZip, LoadZip(folder)),
         ];
     }
@@ -77,11 +76,15 @@ internal static class HostileReaders
         return bytes;
     }
 
+    private static byte[] State => """{"format":1,"step":7,"run":{"seed":1,"settings":{"temperature":0.2}},"environment":{"threads":2}}"""u8.ToArray();
+
+    private static byte[] MutateState(byte[] valid, ref SeededRandom random) => WithDigest(FileMutator.MutateJson(State, ref random));
+
     /// <summary>A checkpoint whose digest is right, so that what it says of its run is read.</summary>
     private static byte[] WithDigest(byte[] state)
     {
         using var scope = NewDisposeScope();
-        (string, Tensor)[] tensors = [("weight", zeros(1))];
+        (string, Tensor)[] tensors = [("weight", arange(6, ScalarType.Float32)), ("steps", tensor(3L))];
         var metadata = new Dictionary<string, string> { ["checkpoint"] = Encoding.UTF8.GetString(state) };
         metadata["sha256"] = Checkpoint.Digest(stream => SafeTensors.Save(stream, tensors, metadata));
         using var file = new MemoryStream();
@@ -98,8 +101,7 @@ internal static class HostileReaders
             Checkpoint checkpoint = Checkpoint.Read(path);
             _ = Checkpoint.Differences(checkpoint.Run, checkpoint.Environment).Count();
             using Tensor weight = zeros(6), steps = zeros(1, ScalarType.Int64);
-            if (checkpoint.Run["settings"] is null)
-                checkpoint.Restore([("weight", weight), ("steps", steps.squeeze())]);
+            checkpoint.Restore([("weight", weight), ("steps", steps.squeeze())]);
         }
         catch (NotSupportedException)
         {

@@ -134,7 +134,7 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         TrainingOptions training = _options.Training;
         using CheckpointFolder? checkpoints = trains && training.CheckpointFolder is { } folder ? new CheckpointFolder(folder, training.CheckpointsKept) : null;
         Checkpoint? checkpoint = checkpoints?.Newest(message => channel.Warning(message));
-        int seed = ContextSettings.Seed(_environment) ?? (int?)checkpoint?.Run["seed"] ?? Random.Shared.Next();
+        int seed = ContextSettings.Seed(_environment) ?? checkpoint?.Seed ?? Random.Shared.Next();
 
         var column = new ImageColumn(input.Schema, _options.Input, _options.ImageShape, _options.MissingImages);
         (int Height, int Width)? known = GivenSize(_options) ?? column.DeclaredSize;

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.ML.Runtime;
 using TorchSharp;
@@ -44,7 +45,7 @@ internal sealed record PretrainingRun(
         if (Options.KeepFreedMemory)
             CLibrary.KeepFreedMemory();
         JsonObject? identity = checkpoints is null ? null : Identity(startsFromEarlier ? result : null);
-        checkpoint?.Require(identity!);
+        checkpoint?.Require(AsWritten(identity!));
 
         using var scope = NewDisposeScope();
         using var generator = new Generator((ulong)Seed + 1);
@@ -73,7 +74,7 @@ internal sealed record PretrainingRun(
         using var scope = NewDisposeScope();
         checkpoint.Restore(runner.State);
         channel.Info($"Going on after step {checkpoint.Step} of {Facts.TotalSteps}, from the checkpoint in '{Options.CheckpointFolder}'.");
-        string[] differences = [.. Checkpoint.Differences(checkpoint.Environment, EqualBits())];
+        string[] differences = [.. Checkpoint.Differences(checkpoint.Environment, AsWritten(EqualBits()))];
         if (differences.Length > 0)
             channel.Warning($"The run goes on, but its result may differ in the last digits from an unbroken one: {string.Join("; ", differences)}.");
     }
@@ -88,8 +89,10 @@ internal sealed record PretrainingRun(
         identity["normalization"] = EncoderManifest.Describe(Manifest.Normalization);
         identity["data"] = Store.Fingerprint();
         identity["startsFrom"] = startsFrom is null ? "random weights" : Checkpoint.Digest(stream => SafeTensors.Save(stream, startsFrom));
-        return (JsonObject)JsonNode.Parse(identity.ToJsonString())!; // as it will be read back
+        return identity;
     }
+
+    private static JsonElement AsWritten(JsonObject item) => JsonSerializer.SerializeToElement(item);
 
     /// <summary>On what the last bits of a step depend beside the run itself.</summary>
     private JsonObject EqualBits() => new()

@@ -15,17 +15,20 @@ internal sealed class Checkpoint
     private const string StateName = "checkpoint", DigestName = "sha256";
     private readonly string _path;
 
-    private Checkpoint(string path, long step, JsonObject run, JsonObject environment)
+    private Checkpoint(string path, long step, JsonElement run, JsonElement environment)
         => (_path, Step, Run, Environment) = (path, step, run, environment);
 
     /// <summary>Steps done.</summary>
     public long Step { get; }
 
     /// <summary>What must be the same where the run goes on: method, settings, encoder, data, seed.</summary>
-    public JsonObject Run { get; }
+    public JsonElement Run { get; }
 
     /// <summary>What should be the same for equal bits: library, libtorch, threads, device.</summary>
-    public JsonObject Environment { get; }
+    public JsonElement Environment { get; }
+
+    /// <summary>The run's seed; null where a file says none.</summary>
+    public int? Seed => Run.TryGetProperty("seed", out JsonElement seed) && seed.ValueKind == JsonValueKind.Number && seed.TryGetInt32(out int value) ? value : null;
 
     /// <summary>Writes a file that is either whole or not there.</summary>
     public static void Write(string path, long step, JsonObject run, JsonObject environment, IEnumerable<(string Name, Tensor Value)> state)
@@ -57,12 +60,15 @@ internal sealed class Checkpoint
             throw new InvalidDataException($"{path} is damaged: its content doesn't have the digest that was written with it.");
         try
         {
-            JsonNode state = JsonNode.Parse(text, documentOptions: new JsonDocumentOptions { MaxDepth = 32, AllowDuplicateProperties = false })!;
-            return (int)state["format"]! <= CurrentFormat
-                ? new Checkpoint(path, (long)state["step"]!, state["run"]!.AsObject(), state["environment"]!.AsObject())
-                : throw new NotSupportedException($"{path} was written by a newer version of ContrastiveML. Update the package ContrastiveML, or give another CheckpointFolder.");
+            using var document = JsonDocument.Parse(text, new JsonDocumentOptions { MaxDepth = 32, AllowDuplicateProperties = false });
+            JsonElement state = document.RootElement.Clone();
+            if (state.GetProperty("format").GetInt32() > CurrentFormat)
+                throw new NotSupportedException($"{path} was written by a newer version of ContrastiveML. Update the package ContrastiveML, or give another CheckpointFolder.");
+            return state.GetProperty("step").GetInt64() is >= 0 and long step && state.GetProperty("run") is { ValueKind: JsonValueKind.Object } run
+                ? new Checkpoint(path, step, run, state.GetProperty("environment"))
+                : throw new FormatException("no step, or no run");
         }
-        catch (Exception error) when (error is JsonException or InvalidOperationException or FormatException or NullReferenceException)
+        catch (Exception error) when (error is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
         {
             throw new InvalidDataException($"{path} is damaged: what it says of its run can't be read.", error);
         }
@@ -70,7 +76,7 @@ internal sealed class Checkpoint
 
     /// <summary>Throws unless the checkpoint is of this run.</summary>
     /// <exception cref="ArgumentException">It is of another: the message names each difference.</exception>
-    public void Require(JsonObject run)
+    public void Require(JsonElement run)
     {
         string[] differences = [.. Differences(Run, run).Take(20)];
         if (differences.Length > 0)
@@ -79,13 +85,25 @@ internal sealed class Checkpoint
                 nameof(TrainingOptions.CheckpointFolder));
     }
 
-    /// <summary>"where: this in the checkpoint, that in this Fit" for each leaf that differs.</summary>
-    public static IEnumerable<string> Differences(JsonObject inCheckpoint, JsonObject inFit)
+    /// <summary>"where is this in the checkpoint, that in this Fit" for each value that differs.</summary>
+    public static IEnumerable<string> Differences(JsonElement inCheckpoint, JsonElement inFit)
     {
-        Dictionary<string, string> then = Leaves(inCheckpoint, ""), now = Leaves(inFit, "");
-        return then.Keys.Union(now.Keys)
-            .Where(name => then.GetValueOrDefault(name) != now.GetValueOrDefault(name))
-            .Select(name => $"{name} is {then.GetValueOrDefault(name, "not set")} in the checkpoint, {now.GetValueOrDefault(name, "not set")} in this Fit");
+        return Compare("", inCheckpoint, inFit);
+
+        static IEnumerable<string> Compare(string path, JsonElement? then, JsonElement? now)
+        {
+            if (then is { ValueKind: JsonValueKind.Object } a && now is { ValueKind: JsonValueKind.Object } b)
+                return a.EnumerateObject().Concat(b.EnumerateObject()).Select(property => property.Name).Distinct()
+                    .SelectMany(name => Compare(path.Length == 0 ? name : $"{path}.{name}", Property(a, name), Property(b, name)));
+            if (then is { ValueKind: JsonValueKind.Array } one && now is { ValueKind: JsonValueKind.Array } other && one.GetArrayLength() == other.GetArrayLength())
+                return one.EnumerateArray().Zip(other.EnumerateArray()).SelectMany((pair, i) => Compare($"{path}[{i}]", pair.First, pair.Second));
+            string before = Show(then), after = Show(now);
+            return before == after ? [] : [$"{path} is {before} in the checkpoint, {after} in this Fit"];
+        }
+
+        static JsonElement? Property(JsonElement item, string name) => item.TryGetProperty(name, out JsonElement value) ? value : null;
+
+        static string Show(JsonElement? value) => value is { } given ? Printable.Message(given.GetRawText()) : "not set";
     }
 
     /// <summary>Copies the state over tensors of the same names and shapes.</summary>
@@ -118,23 +136,5 @@ internal sealed class Checkpoint
         using (var stream = new CryptoStream(Stream.Null, sha, CryptoStreamMode.Write))
             write(stream);
         return Convert.ToHexStringLower(sha.Hash!);
-    }
-
-    private static Dictionary<string, string> Leaves(JsonNode? node, string path)
-    {
-        var leaves = new Dictionary<string, string>();
-        IEnumerable<(string Name, JsonNode? Value)>? children = node switch
-        {
-            JsonObject item => item.Select(pair => (path.Length == 0 ? pair.Key : $"{path}.{pair.Key}", pair.Value)),
-            JsonArray { Count: > 0 } list => list.Select((value, i) => ($"{path}[{i}]", value)),
-            _ => null,
-        };
-        if (children is null)
-            leaves[path] = node?.ToJsonString() ?? "null";
-        else
-            foreach ((string name, JsonNode? value) in children)
-                foreach ((string leaf, string text) in Leaves(value, name))
-                    leaves[leaf] = text;
-        return leaves;
     }
 }
