@@ -34,6 +34,12 @@ internal static class Snippets
         return training;
     }
 
+    public static TrainingOptions Kept()
+    {
+        var kept = new TrainingOptions { Epochs = 200, CheckpointFolder = "run-1" };
+        return kept;
+    }
+
     public static ContrastiveMethod Pictures()
     {
         var gentle = ImageAugmentations.MoCoV2 with { Crop = new(0.5, 1), FlipProbability = 0 };

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 
 namespace Microsoft.ML.Contrastive.Tests.Samples;
 
@@ -40,6 +41,35 @@ public sealed class FewLabelsTests : IDisposable
         Assert.Contains("predicts the same for 100 of 100", output, StringComparison.Ordinal);
         Assert.True(new FileInfo(Path.Combine(_folder.FullName, "few-labels.zip")).Length > 10_000);
         Assert.Contains("<svg", File.ReadAllText(Path.Combine(_folder.FullName, "report.html")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Ctrl_C_stops_the_pretraining_with_a_checkpoint()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux() || OperatingSystem.IsMacOS(), "The signal is of Unix.");
+        CancellationToken end = TestContext.Current.CancellationToken;
+        using Process process = Process.Start(new ProcessStartInfo(
+            "dotnet", [Program(), "--quick", "--steps", "600", "--out", _folder.FullName, "--checkpoints", Path.Combine(_folder.FullName, "run")])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
+        Task<string> error = process.StandardError.ReadToEndAsync(end);
+        string? line;
+        while ((line = await process.StandardOutput.ReadLineAsync(end)) is not null && !line.Contains("loss", StringComparison.Ordinal))
+        {
+        }
+        if (line is null)
+        {
+            Assert.Contains("Ways to get Fashion-MNIST", await error, StringComparison.Ordinal);
+            Assert.Skip("Fashion-MNIST cannot be had here: " + await error);
+        }
+        Process.Start("kill", ["-INT", process.Id.ToString(CultureInfo.InvariantCulture)]).Dispose();
+        _ = await process.StandardOutput.ReadToEndAsync(end);
+        await process.WaitForExitAsync(end);
+        Assert.Equal(130, process.ExitCode);
+        Assert.Contains("goes on where it stopped", await error, StringComparison.Ordinal);
+        Assert.NotEmpty(Directory.GetFiles(Path.Combine(_folder.FullName, "run"), "*.safetensors"));
     }
 
     private static (int ExitCode, string Output, string Error) Run(params string[] arguments)
