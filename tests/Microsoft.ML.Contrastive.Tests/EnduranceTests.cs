@@ -45,13 +45,6 @@ public sealed class EnduranceTests : IDisposable
     }
 
     [Fact]
-    public void Pictures_beyond_the_budget_train_as_fast_as_pictures_in_memory()
-    {
-        string output = Run("big", "--rows", "40000", "--steps", "15", "--rounds", "1");
-        Assert.Contains("mapped / in memory", output, StringComparison.Ordinal);
-    }
-
-    [Fact]
     public void A_disk_that_fills_up_leaves_the_last_good_checkpoint_and_the_run_goes_on_from_it()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "The limit on a file's size is set by a Linux shell.");
