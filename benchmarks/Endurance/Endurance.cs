@@ -31,11 +31,11 @@ internal static class Endurance
             case ["mutations", .. string[] options]:
                 return MutationRun.Run(options);
             case ["big", .. string[] options]:
-                return BigData.Run(Number(options, "--rows", 1_000_000), Number(options, "--steps", 200), Number(options, "--rounds", 2)) ? 0 : 1;
+                return BigData.Run(Number(options, "--rows", 1_000_000), Number(options, "--steps", 25), Number(options, "--rounds", 10)) ? 0 : 1;
             case [KilledRun.Verb, string method, string folder]:
                 return KilledRun.Run(method, folder);
-            case [BigData.Verb, string rows, string steps, string where]:
-                return BigData.RunOne(Whole(rows), Whole(steps), mapped: where == "mapped");
+            case [BigData.Verb, string rows, string steps, string rounds, string where]:
+                return BigData.RunOne(Whole(rows), Whole(steps), Whole(rounds), mapped: where == "mapped");
             default:
                 Console.Error.WriteLine(Help);
                 return 2;
