@@ -24,7 +24,7 @@ internal static class Kills
             DirectoryInfo root = Directory.CreateTempSubdirectory("kills-");
             try
             {
-                var (inWrite, ended, equal) = RunOne(method, kills, new Random(seed), root.FullName);
+                var (inWrite, ended, equal) = RunOne(method, kills, new Random(seed + method.Sum(letter => letter)), root.FullName);
                 all &= ended == equal;
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{method,-14}{kills,7}{inWrite,12}{ended,12}{equal,8}"));
             }
