@@ -18,6 +18,8 @@ switch (args)
         return GpuCheck.Run();
     case ["endurance", ..]:
         return Endurance.Run(args[1..]);
+    case ["survey", ..]:
+        return Survey.Run(args[1..]);
     case [] or ["help"]:
         Console.WriteLine(Help);
         return 0;
@@ -35,6 +37,7 @@ internal static partial class Program
           step           training steps of the small conv net against the same steps written plainly in TorchSharp;
                          with "profile" also where the time of a step goes
           step-resnet    the same for ResNet-18, which takes minutes
+          survey         every method with one encoder and one budget: nearest neighbours, linear probe, time, memory
           transform      rows a second of a fitted encoder: batches against one row at a time
           views          views a second on one core
         """;

@@ -4,7 +4,7 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML;
 
-/// <summary>The library's components on <c>mlContext.Transforms</c>.</summary>
+/// <summary>The library's components on <c>mlContext.Transforms</c>, and its measures on <c>mlContext</c>.</summary>
 public static class ContrastiveCatalog
 {
     /// <summary>
@@ -39,5 +39,13 @@ public static class ContrastiveCatalog
     {
         ArgumentNullException.ThrowIfNull(catalog);
         return new ContrastivePretrainEstimator(CatalogUtils.GetEnvironment(catalog), options);
+    }
+
+    /// <summary>Measures of learned features: nearest neighbours, a linear probe, how they lie in space.</summary>
+    /// <param name="ml">The context, whose seed and device the measures take.</param>
+    public static RepresentationCatalog Representation(this MLContext ml)
+    {
+        ArgumentNullException.ThrowIfNull(ml);
+        return new RepresentationCatalog(ml);
     }
 }

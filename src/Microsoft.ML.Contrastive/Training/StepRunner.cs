@@ -63,13 +63,9 @@ internal sealed class StepRunner : IDisposable
             _optimizer.Step(rate, constantRate);
             _parameters.UpdateTargets(MomentumTiming.AfterStep, step);
             Learner.AfterStep(step);
-            return new StepResult(value, measureEmbedding && step.Embedding is { } embedding ? Deviation(embedding) : double.NaN);
+            return new StepResult(value, measureEmbedding && step.Embedding is { } embedding ? Collapse.EmbeddingDeviation(embedding) : double.NaN);
         }
     }
-
-    /// <summary>See <see cref="StepResult.EmbeddingDeviation"/>.</summary>
-    public static double Deviation(Tensor embedding)
-        => nn.functional.normalize(embedding.detach()).std(0, unbiased: false).mean().ToDouble() * Math.Sqrt(embedding.shape[1]);
 
     public void Dispose()
     {

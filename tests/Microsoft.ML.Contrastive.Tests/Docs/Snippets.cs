@@ -46,4 +46,15 @@ internal static class Snippets
         var method = new MoCoV2 { Augmentations = [gentle, gentle] };
         return method;
     }
+
+    public static void Evaluation(MLContext ml, IDataView trainRows, IDataView testRows, ContrastivePretrainTransformer encoder)
+    {
+        IDataView train = encoder.Transform(trainRows), test = encoder.Transform(testRows);
+
+        KnnMetrics knn = ml.Representation().EvaluateKnn(train, test, "Features", "Label", k: 200, temperature: 0.1);
+        LinearProbeMetrics probe = ml.Representation().EvaluateLinearProbe(train, test, "Features", "Label");
+        GeometryMetrics geometry = ml.Representation().EvaluateGeometry(test, "Features");
+
+        Console.WriteLine($"{knn.Accuracy:P1} {probe.Accuracy:P1} {geometry.EffectiveRank:f1} of {geometry.FeatureSize}");
+    }
 }

@@ -1,0 +1,43 @@
+namespace Microsoft.ML.Contrastive.Benchmarks;
+
+/// <summary>
+/// How the survey's methods are set: all that differs from the library's defaults, for pictures under 64 pixels and runs of minutes. A method
+/// that isn't named here runs as the library fills it, with the views of <see cref="Views"/>.
+/// </summary>
+internal static class SmallDataSettings
+{
+    public const int BatchSize = 256;
+
+    /// <summary>Clothes stand in the middle of their pictures: the demo's view, chosen on validation pictures (docs/few-labels.md).</summary>
+    private static readonly ImageAugmentation s_grayView = new() { Crop = new(0.3, 1), Jitter = new(0.8, 0.8, 0, 0) };
+
+    private static readonly ContrastiveMethod[] s_methods =
+    [
+        new SimClrV1 { HiddenSize = 256 }, // the demo's
+    ];
+
+    public static ImageEncoder Encoder => ImageEncoder.SmallConvNet(width: 32, grid: 2);
+
+    /// <summary>
+    /// How many times the epochs of --epochs a method trains: those that learn from their own predictions start slower. With
+    /// --minutes-per-method all have the same minutes.
+    /// </summary>
+    public static int EpochFactor(string method) => method is nameof(Byol) or nameof(SimSiam) ? 2 : 1;
+
+    /// <summary>The method's record.</summary>
+    public static ContrastiveMethod Method(string name, RunFacts facts)
+        => Views(s_methods.FirstOrDefault(method => method.GetType().Name == name) ?? AllMethods.ByName[name], facts);
+
+    /// <summary>What the row "frozen" runs: a method whose rate is too small to change any weight in single precision.</summary>
+    public static ContrastiveMethod Frozen(RunFacts facts)
+        => Method(nameof(SimClrV1), facts) with { LearningRate = new(1e-30, Scaling: RateScaling.None), Optimizer = new Sgd() };
+
+    /// <summary>
+    /// Methods of two views on gray pictures see the demo's, each with the solarization that is its own: papers' crops of 8 % leave
+    /// nothing of a shirt. Methods of more views, and colour pictures, keep the method's own.
+    /// </summary>
+    private static ContrastiveMethod Views(ContrastiveMethod method, RunFacts facts)
+        => facts.Channels == 1 && method.Resolve(facts).Augmentations is { Count: 2 } own
+            ? method with { Augmentations = [.. own.Select(view => s_grayView with { Solarize = view.Solarize })] }
+            : method;
+}
