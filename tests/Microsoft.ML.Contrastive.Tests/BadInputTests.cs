@@ -242,6 +242,9 @@ public sealed class BadInputTests : IDisposable
         Method("HeadNorm", new Byol { HeadNorm = (HeadNorm)2 });
         Method("Augmentations", new Byol { Augmentations = [ImageAugmentations.ByolFirst] });
         Add("BatchSize", options => options with { Method = new Byol(), Training = options.Training with { BatchSize = 1 } });
+        Bank(new InstDisc());
+        Method("ProximalWeight", new InstDisc { ProximalWeight = -1 });
+        Method("ProximalWeight", new InstDisc { ProximalWeight = double.NaN });
         Method("BottleneckSize", new SimSiam { BottleneckSize = 0 });
         Method("ProjectionSize", new SimSiam { ProjectionSize = 1 });
 
@@ -269,6 +272,25 @@ public sealed class BadInputTests : IDisposable
         void Add(string name, Func<ContrastivePretrainEstimator.Options, ContrastivePretrainEstimator.Options> change) => data.Add(name, change);
         void Run(string name, Func<TrainingOptions, TrainingOptions> change) => Add(name, options => options with { Training = change(options.Training) });
         void Method(string name, ContrastiveMethod method) => Add(name, options => options with { Method = method });
+        void Bank(MemoryBankMethod method)
+        {
+            Method("Augmentations", method with { Augmentations = [ImageAugmentations.MoCoV1, ImageAugmentations.MoCoV1] });
+            Method("Contrast", method with { Contrast = (BankContrast)2 });
+            Method("NoiseRows", method with { NoiseRows = 0 });
+            Method("ProjectionSize", method with { ProjectionSize = 1 });
+            Method("Partition", method with { Partition = null! });
+            foreach (double bad in new[] { 0, -1, double.NaN, double.PositiveInfinity })
+            {
+                Method("Temperature", method with { Temperature = bad });
+                Method("Partition.Start", method with { Partition = NcePartition.Fixed(bad) });
+            }
+            foreach (double bad in new[] { -0.1, 1.1, double.NaN })
+            {
+                Method("BankMomentum", method with { BankMomentum = bad });
+                Method("Partition.Momentum", method with { Partition = NcePartition.MovingAverage(bad) });
+            }
+            Method("Epsilon", method with { Epsilon = -1e-7 });
+        }
         void View(string name, ImageAugmentation view) => Method(name, new SimSiam { Augmentations = [ImageAugmentations.MoCoV2, view] });
     }
 

@@ -14,8 +14,12 @@ public sealed class CheckpointTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
+    /// <summary>State that no method has by default: NCE's constant, and noise that is drawn in each step.</summary>
+    public static TheoryData<ContrastiveMethod> FurtherForms => [new InstDisc { Contrast = BankContrast.Nce, Partition = NcePartition.MovingAverage() }];
+
     [Theory]
     [MemberData(nameof(AllMethods.Data), MemberType = typeof(AllMethods))]
+    [MemberData(nameof(FurtherForms))]
     public void A_run_that_is_cancelled_twice_ends_in_the_bytes_of_an_unbroken_one(ContrastiveMethod method)
     {
         byte[] unbroken = FinalOf(Fit(method, In("unbroken")), "unbroken");

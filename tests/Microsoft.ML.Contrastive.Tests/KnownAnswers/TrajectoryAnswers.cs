@@ -23,6 +23,9 @@ internal static class TrajectoryAnswers
         ["trajectory_moco_v3"] = given => Train(given, MoCoV3(given)),
         ["trajectory_byol"] = given => Train(given, Byol(given)),
         ["trajectory_simsiam"] = given => Train(given, SimSiam(given)),
+        ["trajectory_instdisc_softmax"] = given => Train(given, InstDisc(given, BankContrast.Softmax)),
+        ["trajectory_instdisc_nce"] = given => Train(given, InstDisc(given, BankContrast.Nce)),
+        ["trajectory_instdisc_nce_proximal"] = given => Train(given, InstDisc(given, BankContrast.Nce)),
     };
 
     private static SimClrV1 SimClr(KnownAnswerCase given, bool jointForward)
@@ -101,6 +104,20 @@ internal static class TrajectoryAnswers
         };
     }
 
+    private static InstDisc InstDisc(KnownAnswerCase given, BankContrast contrast) => new()
+    {
+        Contrast = contrast,
+        Temperature = given.Parameters.GetProperty("temperature").GetDouble(),
+        NoiseRows = contrast == BankContrast.Nce ? given.Parameters.GetProperty("negatives").GetInt32() : null,
+        BankMomentum = given.Parameters.GetProperty("bank_momentum").GetDouble(),
+        ProximalWeight = NumberOrZero(given, "proximal_weight"),
+        Epsilon = NumberOrZero(given, "epsilon"),
+        ProjectionSize = new Stack(given, "projector").OutputSize,
+    };
+
+    private static double NumberOrZero(KnownAnswerCase given, string parameter)
+        => given.Parameters.TryGetProperty(parameter, out JsonElement value) ? value.GetDouble() : 0;
+
     private static JsonObject? Train(KnownAnswerCase given, ContrastiveMethod method)
     {
         if (given.Parameters.TryGetProperty("optimizer", out JsonElement optimizer)
@@ -112,34 +129,41 @@ internal static class TrajectoryAnswers
         Stack encoder = new(given, "encoder");
 
         using var generator = new Generator(0);
-        var facts = new RunFacts(steps * rows, (int)rows, steps, ImageHeight: 1, ImageWidth: 1, Channels: 1, encoder.OutputSize);
+        Tensor? indices = given.Inputs.TryGetProperty("indices", out JsonElement rowsOfData) ? rowsOfData.ToTensor().to(ScalarType.Int64) : null; // [steps, N] or [steps, N, 1 + m]
+        long count = given.Inputs.GetProperty("initial").TryGetProperty("bank", out JsonElement bank) ? bank.GetArrayLength() : steps * rows;
+        var facts = new RunFacts(count, (int)rows, steps, ImageHeight: 1, ImageWidth: 1, Channels: 1, encoder.OutputSize);
         var setup = new LearnerSetup(() => encoder.Build(generator), encoder.OutputSize, generator, facts);
         using Learner learner = method.Resolve(facts).CreateLearner(setup);
         learner.to(ScalarType.Float64);
         learner.train();
         foreach (MomentumPair pair in learner.MomentumPairs)
             pair.CopyToTarget();
+        if (learner is BankLearner withNoise)
+            withNoise.DrawNoise = (_, _, step) => indices![step.Index];
         Load(learner, given.Inputs.GetProperty("initial"));
 
         var losses = new JsonArray();
         using (var runner = new StepRunner(learner, new Sgd { Momentum = 0 }))
             for (long step = 0; step < steps; step++)
             {
-                using var batch = new Views([.. views.Select(view => view[step])]);
+                Tensor[] each = [.. views.Select(view => view[step])];
+                using Views batch = indices is null ? new(each) : new(each) { RowIndices = indices.dim() == 2 ? indices[step] : indices[step].select(1, 0) };
                 losses.Add(runner.Run(batch, new Step(step, steps, seed: 0), rate, rate).Loss);
             }
         var final = new JsonObject(learner.state_dict().Select(entry => KeyValuePair.Create(NameInCase(entry.Key), (JsonNode?)entry.Value.detach().ToJson())));
         if (final["pointer"] is { } pointer)
             final["pointer"] = pointer[0]!.DeepClone(); // a tensor of one number
+        if (final["Z"] is { } logarithm)
+            final["Z"] = Math.Exp((double)logarithm);
         return new JsonObject { ["losses"] = losses, ["final"] = final };
     }
 
-    /// <summary>Gives each tensor of the learner its initial value; the queue's pointer starts at 0 by itself.</summary>
+    /// <summary>Gives each tensor of the learner its initial value; the queue's pointer and NCE's Z start by themselves.</summary>
     private static void Load(Learner learner, JsonElement initial)
     {
         using var noGradient = no_grad();
         Dictionary<string, Tensor> state = learner.state_dict().ToDictionary(entry => NameInCase(entry.Key), entry => entry.Value);
-        Assert.Equal(initial.EnumerateObject().Select(entry => entry.Name).Order(), state.Keys.Where(name => name != "pointer").Order());
+        Assert.Equal(initial.EnumerateObject().Select(entry => entry.Name).Order(), state.Keys.Where(name => name is not ("pointer" or "Z")).Order());
         foreach (JsonProperty entry in initial.EnumerateObject())
         {
             Tensor value = entry.Value.ToTensor();
@@ -148,7 +172,14 @@ internal static class TrajectoryAnswers
         }
     }
 
-    private static string NameInCase(string name) => name switch { "queue.keys" => "queue", "queue.pointer" => "pointer", _ => name };
+    private static string NameInCase(string name) => name switch
+    {
+        "queue.keys" => "queue",
+        "queue.pointer" => "pointer",
+        "bank.rows" => "bank",
+        "partition.log_z" => "Z",
+        _ => name,
+    };
 
     /// <summary>A sequence of layers as its tensors show it: what has none, between the others or behind the encoder's last, is ReLU.</summary>
     private sealed class Stack

@@ -21,6 +21,8 @@ internal static partial class VisionAnswers
         ["simsiam"] = SimSiamLoss,
         ["invaspread_official"] = InvarianceSpreadReleased,
         ["invaspread_paper"] = InvarianceSpreadPaper,
+        ["instdisc_nce"] = InstDiscNce,
+        ["instdisc_full_softmax"] = InstDiscSoftmax,
         ["sincos_2d_position"] = Positions,
         ["ema_constant"] = ConstantMomentum,
         ["ema_cosine_byol"] = given => AtSteps(given, step => MomentumSchedule.CosineToOne(Number(given, "base"))(step, Whole(given, "total_steps"))),
@@ -178,6 +180,58 @@ internal static partial class VisionAnswers
         Tensor loss = InvarianceSpread.PaperLoss(first, second, Number(given, "temperature"));
         return new JsonObject { ["loss_mean_over_N"] = loss.ToJson(), ["loss_sum"] = loss.mul(first.shape[0]).ToJson() };
     }
+
+    private static JsonObject InstDiscNce(KnownAnswerCase given)
+    {
+        Tensor features = Input(given, "features_raw"), bank = normalize(given.Inputs.GetProperty("bank_raw").ToTensor());
+        Tensor indices = Indices(given, "sample_idx"), own = indices.select(1, 0);
+        (long rows, double epsilon) = (bank.shape[0], Number(given, "eps"));
+        Tensor logits = InstanceDiscrimination.NceLogits(features, bank, indices, Number(given, "temperature"));
+        Tensor logPartition = InstanceDiscrimination.LogPartition(logits, rows);
+        Tensor loss = InstanceDiscrimination.NceLoss(logits, logPartition, rows, epsilon);
+        Tensor proximal = InstanceDiscrimination.Proximal(features, bank.index_select(0, own));
+        loss.backward();
+        using MemoryBank memory = BankOf(bank);
+        memory.Update(own, features, Number(given, "bank_momentum"));
+        return new JsonObject
+        {
+            ["Z"] = logPartition.exp().ToJson(),
+            ["P"] = logits.sub(logPartition).exp().detach().ToJson(),
+            ["loss"] = loss.ToJson(),
+            ["loss_eps0"] = InstanceDiscrimination.NceLoss(logits, logPartition, rows).ToJson(),
+            ["grad_features_raw_Z_fixed"] = Gradient(features).ToJson(),
+            ["proximal_mean_sq_dist"] = proximal.ToJson(),
+            ["loss_with_proximal_lambda_30"] = loss.add(proximal, alpha: 30).ToJson(),
+            ["loss_with_proximal_lambda_10"] = loss.add(proximal, alpha: 10).ToJson(),
+            ["bank_rows_after_update"] = memory.Lookup(own).ToJson(),
+        };
+    }
+
+    private static JsonObject InstDiscSoftmax(KnownAnswerCase given)
+    {
+        Tensor features = Input(given, "features_raw"), bank = normalize(given.Inputs.GetProperty("bank_raw").ToTensor()), own = Indices(given, "indices");
+        Tensor loss = InstanceDiscrimination.SoftmaxLoss(features, bank, own, Number(given, "temperature"));
+        loss.backward();
+        return new JsonObject
+        {
+            ["loss"] = loss.ToJson(),
+            ["per_sample"] = InstanceDiscrimination.SoftmaxPerRow(features, bank, own, Number(given, "temperature")).ToJson(),
+            ["grad_features_raw"] = Gradient(features).ToJson(),
+        };
+    }
+
+    /// <summary>A memory with these rows.</summary>
+    private static MemoryBank BankOf(Tensor rows)
+    {
+        using var generator = new Generator(0);
+        var bank = new MemoryBank(rows.shape[0], rows.shape[1], generator);
+        bank.to(ScalarType.Float64);
+        using (no_grad())
+            bank.Rows.copy_(rows);
+        return bank;
+    }
+
+    private static Tensor Indices(KnownAnswerCase given, string name) => given.Inputs.GetProperty(name).ToTensor().to(ScalarType.Int64);
 
     private static JsonObject? Positions(KnownAnswerCase given)
     {
