@@ -18,7 +18,7 @@ public sealed class ContrastivePretrainTests
         float[][] Fit(int seed)
         {
             var ml = new MLContext(seed);
-            IDataView data = ml.View(Pictures.Make(100));
+            IDataView data = ml.ViewFor(method, 100);
             using ContrastivePretrainTransformer encoder = Estimator(ml, method).Fit(data);
             return encoder.Transform(data).Features();
         }
@@ -278,7 +278,7 @@ public sealed class ContrastivePretrainTests
     }
 
     private static ContrastivePretrainEstimator Estimator(MLContext ml, ContrastiveMethod method, TrainingOptions? training = null)
-        => ml.Transforms.ContrastivePretrain("Features", "Image", method, ImageEncoder.SmallConvNet(8), training ?? FewSteps, Pictures.Shape());
+        => ml.Transforms.ContrastivePretrain("Features", "Image", method, ImageEncoder.SmallConvNet(8), training ?? FewSteps, Pictures.ShapeFor(method));
 
     private static void AssertClose(float[] expected, float[] actual)
     {

@@ -32,6 +32,16 @@ internal static class Pictures
         return ml.Data.LoadFromEnumerable(rows, schema);
     }
 
+    /// <summary>Gray pictures, or colour where the method needs it.</summary>
+    public static int ChannelsFor(ContrastiveMethod method) => method is Cmc ? 3 : 1;
+
+    /// <summary>As many pictures as <see cref="Make"/> makes, which suit the method.</summary>
+    public static IDataView ViewFor(this MLContext ml, ContrastiveMethod method, int count)
+        => ml.View(Make(count, channels: ChannelsFor(method)), ChannelsFor(method));
+
+    /// <summary>The shape of what <see cref="ViewFor"/> gives.</summary>
+    public static ImageShape ShapeFor(ContrastiveMethod method) => Shape(ChannelsFor(method));
+
     public static ImageShape Shape(int channels = 1) => new(Side, Side, channels);
 
     public static float[][] Features(this IDataView view, string column = "Features")

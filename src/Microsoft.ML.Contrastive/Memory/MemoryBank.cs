@@ -59,8 +59,8 @@ public sealed class MemoryBank : nn.Module
         rows.index_copy_(0, indices, nn.functional.normalize(moved));
     }
 
-    // On a GPU an index out of range is found by native code, which then ends the process.
-    private void Check(Tensor indices)
+    /// <summary>Throws unless these are indices [N] of rows: on a GPU, one out of range would be found by native code and end the process.</summary>
+    internal void Check(Tensor indices)
     {
         ArgumentNullException.ThrowIfNull(indices);
         if (indices.dim() != 1 || indices.dtype != ScalarType.Int64 || indices.shape[0] == 0)

@@ -42,7 +42,7 @@ public static class InstanceDiscrimination
     /// <param name="bank">[n, D], taken as it is. No gradient.</param>
     /// <param name="indices">[N, 1 + m], int64: each row's own place in the bank in column 0, noise behind it.</param>
     /// <param name="temperature">t, above 0.</param>
-    public static Tensor NceLogits(Tensor features, Tensor bank, Tensor indices, double temperature)
+    public static Tensor SampledLogits(Tensor features, Tensor bank, Tensor indices, double temperature)
     {
         ShapeCheck.SameWidth(features, bank);
         ShapeCheck.Positive(temperature);
@@ -52,6 +52,14 @@ public static class InstanceDiscrimination
             return unit.mm(constant.t()).gather(1, indices).div_(temperature);
         Tensor rows = constant.index_select(0, indices.flatten()).view(indices.shape[0], indices.shape[1], bank.shape[1]);
         return rows.bmm(unit.unsqueeze(2)).squeeze(2).div_(temperature);
+    }
+
+    /// <summary>The softmax over each row's own and the sampled ones alone, the mean over the batch (CMC's released code).</summary>
+    /// <param name="logits">[N, 1 + m] of <see cref="SampledLogits"/>.</param>
+    public static Tensor SampledSoftmaxLoss(Tensor logits)
+    {
+        CheckSampled(logits);
+        return cross_entropy(logits, zeros(logits.shape[0], ScalarType.Int64, logits.device));
     }
 
     /// <summary>Log of Z as one batch estimates it, n times the mean of exp(s): a scalar without gradient.</summary>
@@ -68,14 +76,13 @@ public static class InstanceDiscrimination
     /// summed over the noise; the mean over the batch. It is computed as the logistic loss of s - log Z - log(m / n), which neither
     /// overflows nor divides by zero.
     /// </summary>
-    /// <param name="logits">s [N, 1 + m] of <see cref="NceLogits"/>.</param>
+    /// <param name="logits">s [N, 1 + m] of <see cref="SampledLogits"/>.</param>
     /// <param name="logPartition">Log Z, a scalar, held constant.</param>
     /// <param name="rows">n, rows of the bank.</param>
     /// <param name="epsilon">Added to both denominators, at least 0; the released code has 1e-7. The default value is 0.</param>
     public static Tensor NceLoss(Tensor logits, Tensor logPartition, long rows, double epsilon = 0)
     {
-        if (logits.dim() != 2 || logits.shape[0] < 1 || logits.shape[1] < 2)
-            throw new ArgumentException($"Logits must be [N, 1 + m], not [{string.Join(", ", logits.shape)}].", nameof(logits));
+        CheckSampled(logits);
         ArgumentOutOfRangeException.ThrowIfLessThan(rows, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(epsilon, 0);
         long noise = logits.shape[1] - 1;
@@ -97,7 +104,7 @@ public static class InstanceDiscrimination
         return normalize(features).sub(own.detach()).square().sum(1).mean();
     }
 
-    /// <summary>The softmax loss when all similarities are equal: ln n.</summary>
+    /// <summary>The softmax loss over so many rows when all similarities are equal: its logarithm.</summary>
     public static double SoftmaxFlatLoss(long rows) => Math.Log(rows);
 
     /// <summary>
@@ -105,4 +112,10 @@ public static class InstanceDiscrimination
     /// other Z it is higher.
     /// </summary>
     public static double NceFlatLoss(long noise) => Math.Log(1 + noise) + noise * Math.Log(1 + 1.0 / noise);
+
+    private static void CheckSampled(Tensor logits)
+    {
+        if (logits.dim() != 2 || logits.shape[0] < 1 || logits.shape[1] < 2)
+            throw new ArgumentException($"Logits must be [N, 1 + m], not [{string.Join(", ", logits.shape)}].", nameof(logits));
+    }
 }

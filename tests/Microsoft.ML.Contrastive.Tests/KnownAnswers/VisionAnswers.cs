@@ -23,6 +23,8 @@ internal static partial class VisionAnswers
         ["invaspread_paper"] = InvarianceSpreadPaper,
         ["instdisc_nce"] = InstDiscNce,
         ["instdisc_full_softmax"] = InstDiscSoftmax,
+        ["cmc_nce_two_views"] = CmcTwoViews,
+        ["rgb_to_lab_cmc"] = Lab,
         ["sincos_2d_position"] = Positions,
         ["ema_constant"] = ConstantMomentum,
         ["ema_cosine_byol"] = given => AtSteps(given, step => MomentumSchedule.CosineToOne(Number(given, "base"))(step, Whole(given, "total_steps"))),
@@ -186,7 +188,7 @@ internal static partial class VisionAnswers
         Tensor features = Input(given, "features_raw"), bank = normalize(given.Inputs.GetProperty("bank_raw").ToTensor());
         Tensor indices = Indices(given, "sample_idx"), own = indices.select(1, 0);
         (long rows, double epsilon) = (bank.shape[0], Number(given, "eps"));
-        Tensor logits = InstanceDiscrimination.NceLogits(features, bank, indices, Number(given, "temperature"));
+        Tensor logits = InstanceDiscrimination.SampledLogits(features, bank, indices, Number(given, "temperature"));
         Tensor logPartition = InstanceDiscrimination.LogPartition(logits, rows);
         Tensor loss = InstanceDiscrimination.NceLoss(logits, logPartition, rows, epsilon);
         Tensor proximal = InstanceDiscrimination.Proximal(features, bank.index_select(0, own));
@@ -218,6 +220,54 @@ internal static partial class VisionAnswers
             ["per_sample"] = InstanceDiscrimination.SoftmaxPerRow(features, bank, own, Number(given, "temperature")).ToJson(),
             ["grad_features_raw"] = Gradient(features).ToJson(),
         };
+    }
+
+    private static JsonObject CmcTwoViews(KnownAnswerCase given)
+    {
+        Tensor luminance = Input(given, "feat_l_raw"), color = Input(given, "feat_ab_raw"), indices = Indices(given, "sample_idx"), own = indices.select(1, 0);
+        Tensor luminanceRows = normalize(given.Inputs.GetProperty("bank_l_raw").ToTensor()), colorRows = normalize(given.Inputs.GetProperty("bank_ab_raw").ToTensor());
+        double temperature = Number(given, "temperature"), momentum = Number(given, "bank_momentum");
+        (Tensor nceLuminance, Tensor zLuminance) = Nce(luminance, colorRows);
+        (Tensor nceColor, Tensor zColor) = Nce(color, luminanceRows);
+        Tensor softmaxLuminance = Softmax(luminance, colorRows), softmaxColor = Softmax(color, luminanceRows);
+        return new JsonObject
+        {
+            ["Z_l"] = zLuminance.ToJson(),
+            ["Z_ab"] = zColor.ToJson(),
+            ["loss_l"] = nceLuminance.ToJson(),
+            ["loss_ab"] = nceColor.ToJson(),
+            ["loss_total"] = nceLuminance.add(nceColor).ToJson(),
+            ["softmax_loss_l"] = softmaxLuminance.ToJson(),
+            ["softmax_loss_ab"] = softmaxColor.ToJson(),
+            ["softmax_total"] = softmaxLuminance.add(softmaxColor).ToJson(),
+            ["bank_l_after"] = After(luminanceRows, luminance),
+            ["bank_ab_after"] = After(colorRows, color),
+        };
+
+        (Tensor Loss, Tensor Z) Nce(Tensor features, Tensor bank)
+        {
+            Tensor logits = InstanceDiscrimination.SampledLogits(features, bank, indices, temperature);
+            Tensor logPartition = InstanceDiscrimination.LogPartition(logits, bank.shape[0]);
+            return (InstanceDiscrimination.NceLoss(logits, logPartition, bank.shape[0], Number(given, "eps")), logPartition.exp());
+        }
+
+        // The released code's softmax form is over the sampled rows, the own one in front.
+        Tensor Softmax(Tensor features, Tensor bank)
+            => InstanceDiscrimination.SampledSoftmaxLoss(InstanceDiscrimination.SampledLogits(features, bank, indices, temperature));
+
+        JsonNode After(Tensor rows, Tensor features)
+        {
+            using MemoryBank memory = BankOf(rows);
+            memory.Update(own, features, momentum);
+            return memory.Lookup(own).ToJson();
+        }
+    }
+
+    private static JsonObject Lab(KnownAnswerCase given)
+    {
+        Tensor rgb = given.Inputs.GetProperty("pixels_rgb_uint8").ToTensor().div(255);
+        (Tensor luminance, Tensor color) = LabColor.Views(rgb);
+        return new JsonObject { ["lab"] = cat(LabColor.FromRgb(rgb), 1).ToJson(), ["normalised"] = cat([luminance, color], 1).ToJson() };
     }
 
     /// <summary>A memory with these rows.</summary>

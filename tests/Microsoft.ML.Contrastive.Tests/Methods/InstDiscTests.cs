@@ -7,7 +7,7 @@ public sealed class InstDiscTests
 {
     private static readonly InstDisc s_nce = new() { Contrast = BankContrast.Nce, NoiseRows = 5 };
 
-    public static TheoryData<InstDisc> Contrasts => [new InstDisc { Contrast = BankContrast.Softmax }, s_nce, s_nce with { ProximalWeight = 10 }];
+    public static TheoryData<InstDisc> Contrasts => [new InstDisc { Contrast = BankContrast.Softmax }, s_nce with { Contrast = BankContrast.SampledSoftmax }, s_nce, s_nce with { ProximalWeight = 10 }];
 
     [Theory]
     [MemberData(nameof(Contrasts))]
@@ -88,8 +88,8 @@ public sealed class InstDiscTests
         Tensor features = empty(4, 6, ScalarType.Float64).normal_(0, 1, generator), bank = empty(100, 6, ScalarType.Float64).normal_(0, 1, generator);
         Tensor few = tensor(new long[,] { { 3, 99 }, { 0, 1 }, { 50, 50 }, { 7, 8 } }), many = few.repeat(1, 2);
         Tensor expected = nn.functional.normalize(features).mm(bank.t()).div(0.2);
-        TensorAssert.Equal(expected.gather(1, few), InstanceDiscrimination.NceLogits(features, bank, few, 0.2), 1e-12);
-        TensorAssert.Equal(expected.gather(1, many), InstanceDiscrimination.NceLogits(features, bank, many, 0.2), 1e-12);
+        TensorAssert.Equal(expected.gather(1, few), InstanceDiscrimination.SampledLogits(features, bank, few, 0.2), 1e-12);
+        TensorAssert.Equal(expected.gather(1, many), InstanceDiscrimination.SampledLogits(features, bank, many, 0.2), 1e-12);
     }
 
     [Fact]
@@ -124,7 +124,8 @@ public sealed class InstDiscTests
         }
         Assert.Equal(9.317888227099, InstanceDiscrimination.NceFlatLoss(4096), 1e-9);
         Assert.Equal(2.249340578475, InstanceDiscrimination.NceFlatLoss(3), 1e-9);
-        using MethodRun softmax = new(new InstDisc()), nce = new(s_nce);
+        using MethodRun softmax = new(new InstDisc()), sampled = new(s_nce with { Contrast = BankContrast.SampledSoftmax }), nce = new(s_nce);
+        Assert.Equal(Math.Log(6), sampled.Learner.FlatLoss(MethodRun.BatchSize)!.Value, 1e-9);
         Assert.Equal(Math.Log(MethodRun.Rows), softmax.Learner.FlatLoss(MethodRun.BatchSize)!.Value, 1e-9);
         Assert.Equal(InstanceDiscrimination.NceFlatLoss(5), nce.Learner.FlatLoss(MethodRun.BatchSize));
     }

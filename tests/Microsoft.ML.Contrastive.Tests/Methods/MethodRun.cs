@@ -18,7 +18,7 @@ internal sealed class MethodRun : IDisposable
     {
         NativeTorch.EnsureLoaded();
         (_scope, _generator, _steps, _rate) = (NewDisposeScope(), new Generator(5), steps, rate);
-        encoder ??= ImageEncoder.SmallConvNet(2);
+        encoder = method.EncoderFor(encoder ?? ImageEncoder.SmallConvNet(2));
         var facts = new RunFacts(Rows, BatchSize, steps, Side, Side, 3, encoder.FeatureSize) { Encoder = encoder };
         Method = method.ResolveFully(facts);
         Learner = Method.CreateLearner(new LearnerSetup(() => encoder.Build(3, Side, Side, _generator), encoder.FeatureSize, _generator, facts));

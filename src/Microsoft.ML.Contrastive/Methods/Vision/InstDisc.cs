@@ -83,11 +83,11 @@ internal sealed class InstDiscLearner : BankLearner
 
     public override Tensor Loss(Views views, Step step)
     {
-        Tensor own = views.RowIndices, before = bank.Lookup(own), features = projector.forward(encoder.forward(views[0]));
+        Tensor own = views.RowIndices, features = projector.forward(encoder.forward(views[0]));
         _seen = (own, features.detach());
         step.Embedding = features;
-        Tensor loss = Ask(features, bank, partition is null ? own : DrawNoise(own, bank.Count, step), partition);
-        return _method.ProximalWeight == 0 ? loss : loss.add(InstanceDiscrimination.Proximal(features, before), alpha: _method.ProximalWeight);
+        Tensor loss = Ask(features, bank, IndicesOf(own, bank, step), partition);
+        return _method.ProximalWeight == 0 ? loss : loss.add(InstanceDiscrimination.Proximal(features, bank.Lookup(own)), alpha: _method.ProximalWeight);
     }
 
     public override void AfterStep(Step step)

@@ -9,6 +9,9 @@ public enum BankContrast
     /// <summary>By a softmax over all rows.</summary>
     Softmax,
 
+    /// <summary>By a softmax over the own row and rows drawn at random (the released code of CMC calls it softmax).</summary>
+    SampledSoftmax,
+
     /// <summary>By noise-contrastive estimation against rows drawn at random.</summary>
     Nce,
 }
@@ -26,7 +29,7 @@ public abstract record MemoryBankMethod : ContrastiveMethod
     }
 
     /// <summary>
-    /// Softmax or NCE. Null: the softmax up to 50,000 rows, otherwise NCE, whose cost stops growing with the rows. The released code of
+    /// Null: the softmax up to 50,000 rows, otherwise NCE, whose cost stops growing with the rows. The released code of
     /// InstDisc has the softmax on CIFAR-10, which has as many, and NCE on ImageNet.
     /// </summary>
     public BankContrast? Contrast { get; init; }
@@ -34,7 +37,7 @@ public abstract record MemoryBankMethod : ContrastiveMethod
     /// <summary>t of <see cref="InstanceDiscrimination"/>, above 0. Null: 0.1 under 64 pixels, otherwise 0.07.</summary>
     public double? Temperature { get; init; }
 
-    /// <summary>m, rows drawn as noise for each picture and step in NCE, at least 1. Null: 4,096, or half the rows where they are fewer.</summary>
+    /// <summary>m, rows drawn at random for each picture and step, unless the softmax goes over all; at least 1. Null: 4,096, or half the rows where they are fewer.</summary>
     public int? NoiseRows { get; init; }
 
     /// <summary>Z of NCE. The default value is <see cref="NcePartition.FirstBatch"/>, as published.</summary>
@@ -58,9 +61,9 @@ public abstract record MemoryBankMethod : ContrastiveMethod
         SettingChecks.Projector(layers: null, hiddenSize: null, ProjectionSize);
         SettingChecks.Momentum(BankMomentum, nameof(BankMomentum));
         if (Contrast is { } contrast && !Enum.IsDefined(contrast))
-            throw new ArgumentOutOfRangeException(nameof(Contrast), contrast, "Choose BankContrast.Softmax or BankContrast.Nce.");
+            throw new ArgumentOutOfRangeException(nameof(Contrast), contrast, "Choose BankContrast.Softmax, SampledSoftmax or Nce.");
         if (NoiseRows < 1)
-            throw new ArgumentOutOfRangeException(nameof(NoiseRows), NoiseRows, "NCE needs at least one row of noise.");
+            throw new ArgumentOutOfRangeException(nameof(NoiseRows), NoiseRows, "At least one row of noise is needed.");
         if (!(Epsilon >= 0 && double.IsFinite(Epsilon)))
             throw new ArgumentOutOfRangeException(nameof(Epsilon), Epsilon, "Epsilon must be at least 0 and finite.");
         ArgumentNullException.ThrowIfNull(Partition, nameof(Partition));
@@ -68,9 +71,12 @@ public abstract record MemoryBankMethod : ContrastiveMethod
     }
 
     /// <summary>The loss when all similarities are equal, of one question put to one bank.</summary>
-    internal double FlatLoss(long rows) => Contrast == BankContrast.Softmax
-        ? InstanceDiscrimination.SoftmaxFlatLoss(rows)
-        : InstanceDiscrimination.NceFlatLoss(NoiseRows!.Value);
+    internal double FlatLoss(long rows) => Contrast switch
+    {
+        BankContrast.Softmax => InstanceDiscrimination.SoftmaxFlatLoss(rows),
+        BankContrast.SampledSoftmax => InstanceDiscrimination.SoftmaxFlatLoss(1 + NoiseRows!.Value),
+        _ => InstanceDiscrimination.NceFlatLoss(NoiseRows!.Value),
+    };
 
     /// <summary>This record with what all bank methods fill alike.</summary>
     private protected MemoryBankMethod ResolveBank(RunFacts facts, int banks)
@@ -104,23 +110,33 @@ internal abstract class BankLearner : Learner
     }
 
     /// <summary>
-    /// NCE's indices for a step, [N, 1 + m]: the rows' own [N] in column 0, the noise behind them. Known answers give their own.
+    /// Indices for a step, [N, 1 + m]: the rows' own [N] in column 0, the noise behind them. Known answers give their own.
     /// </summary>
     public Func<Tensor, long, Step, Tensor> DrawNoise { get; set; }
+
+    /// <summary>Whom a batch is compared with: the batch's own rows [N], with noise behind them where not all of the bank is.</summary>
+    /// <exception cref="ArgumentException">A row that the bank does not have.</exception>
+    protected Tensor IndicesOf(Tensor own, MemoryBank bank, Step step)
+    {
+        bank.Check(own);
+        return _method.Contrast == BankContrast.Softmax ? own : DrawNoise(own, bank.Count, step);
+    }
 
     protected PartitionConstant? CreatePartition() => _method.Contrast == BankContrast.Nce ? new PartitionConstant(_method.Partition) : null;
 
     /// <summary>Which row of the bank is each feature [N, D]?</summary>
     /// <param name="features">Of any length.</param>
     /// <param name="bank">Whose rows they are looked for among.</param>
-    /// <param name="indices">[N] for the softmax, <see cref="DrawNoise"/>'s for NCE.</param>
-    /// <param name="partition">Null for the softmax.</param>
+    /// <param name="indices"><see cref="IndicesOf"/> the batch.</param>
+    /// <param name="partition">Z of NCE, otherwise null.</param>
     protected Tensor Ask(Tensor features, MemoryBank bank, Tensor indices, PartitionConstant? partition)
     {
         double temperature = _method.Temperature!.Value;
-        if (partition is null)
+        if (_method.Contrast == BankContrast.Softmax)
             return InstanceDiscrimination.SoftmaxLoss(features, bank.Rows, indices, temperature);
-        Tensor logits = InstanceDiscrimination.NceLogits(features, bank.Rows, indices, temperature);
+        Tensor logits = InstanceDiscrimination.SampledLogits(features, bank.Rows, indices, temperature);
+        if (partition is null)
+            return InstanceDiscrimination.SampledSoftmaxLoss(logits);
         Tensor logPartition = partition.Next(InstanceDiscrimination.LogPartition(logits, bank.Count));
         return InstanceDiscrimination.NceLoss(logits, logPartition, bank.Count, _method.Epsilon);
     }
