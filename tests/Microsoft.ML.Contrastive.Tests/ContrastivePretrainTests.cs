@@ -130,6 +130,8 @@ public sealed class ContrastivePretrainTests
         { new Byol(), 400 },
         { new SimSiam { LearningRate = new(0.3) }, 400 },
         { new InvaSpread(), 150 },
+        { new InstDisc(), 300 },
+        { new Cmc { LearningRate = new(0.24) }, 300 },
     };
 
     [Theory]
@@ -138,7 +140,8 @@ public sealed class ContrastivePretrainTests
     {
         const int Kinds = 12;
         var ml = new MLContext(10);
-        IDataView data = ml.View(Pictures.Make(1024, classes: Kinds, noise: 160)), test = ml.View(Pictures.Make(400, seed: 2, classes: Kinds, noise: 160));
+        int channels = Pictures.ChannelsFor(method), noise = channels == 1 ? 160 : 40; // noise is most of colour's differences
+        IDataView data = ml.View(Pictures.Make(1024, 1, channels, Kinds, noise), channels), test = ml.View(Pictures.Make(400, 2, channels, Kinds, noise), channels);
         ContrastivePretrainEstimator estimator = Estimator(ml, method, new TrainingOptions { Steps = steps, BatchSize = 64 });
         using ContrastivePretrainTransformer trained = estimator.Fit(data), untrained = estimator.Untrained(data);
         double after = NearestNeighbour(trained), before = NearestNeighbour(untrained);
