@@ -18,6 +18,8 @@ internal static class GpuCheck
     private static readonly (string Name, ContrastiveMethod Method)[] s_methods =
     [
         .. AllMethods.ByName.Select(method => (method.Key, method.Value)),
+        ("InstDisc, NCE", new InstDisc { Contrast = BankContrast.Nce, ProximalWeight = 30 }),
+        ("CMC, NCE", new Cmc { Contrast = BankContrast.Nce }),
         ("InvaSpread, paper", new InvaSpread { Form = InvaSpreadForm.Paper }),
         ("SimCLR v1, LARS", new SimClrV1 { Optimizer = new Lars { WeightDecay = 1e-6 }, MaxGradientNorm = 10 }),
         ("SimCLR v1, AdamW", new SimClrV1 { Optimizer = new AdamW { WeightDecay = 0.01 }, LearningRate = new(1e-3, Scaling: RateScaling.None) }),

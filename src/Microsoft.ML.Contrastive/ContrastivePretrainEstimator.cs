@@ -75,7 +75,7 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         options.ImageShape?.Validate();
         options.Method.Validate(options.Training.BatchSize);
         if (GivenSize(options) is { } size)
-            ChooseEncoder(options.Encoder, size.Height, size.Width);
+            ChooseEncoder(options, size.Height, size.Width);
         _environment = environment;
         _host = environment.Register(nameof(ContrastivePretrainEstimator));
         _options = options;
@@ -139,11 +139,11 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         var column = new ImageColumn(input.Schema, _options.Input, _options.ImageShape, _options.MissingImages);
         (int Height, int Width)? known = GivenSize(_options) ?? column.DeclaredSize;
         if (known is { } size)
-            ChooseEncoder(_options.Encoder, size.Height, size.Width); // before the reading
+            ChooseEncoder(_options, size.Height, size.Width); // before the reading
         using var store = new ImageStore(column.Channels, _options.Training.MemoryBudget, _options.Training.ScratchFolder);
         Read(input, column, store, largestSide: 2 * Math.Max(known?.Height ?? 224, known?.Width ?? 224), channel);
         (int height, int width) = known ?? Square(Math.Min(224, store.MedianShorterSide()));
-        ImageEncoder encoder = ChooseEncoder(_options.Encoder, height, width);
+        ImageEncoder encoder = ChooseEncoder(_options, height, width);
         RunFacts facts = Facts(store, height, width, encoder);
         ContrastiveMethod method = _options.Method.ResolveFully(facts);
         JsonObject record = PretrainingRun.Record(method, facts, seed);
@@ -162,7 +162,7 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
             Height = height,
             Width = width,
             Channels = store.Channels,
-            Normalization = previous?.Weights.Manifest.Normalization ?? store.MeasureNormalization(),
+            Normalization = previous?.Weights.Manifest.Normalization ?? (encoder.TakesUnitPixels ? Normalization.None(store.Channels) : store.MeasureNormalization()),
             Encoder = encoder,
             BatchSize = _options.TransformBatchSize,
             Training = trains ? record : new JsonObject { ["method"] = "untrained", ["seed"] = seed },
@@ -218,10 +218,12 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
     private static (int Height, int Width)? GivenSize(Options options)
         => options.ImageSize is { } size ? (size, size) : options.ImageShape is { } shape ? (shape.Height, shape.Width) : null;
 
-    /// <summary>The encoder that was given, or the default for the views' size, which must suit it.</summary>
-    private static ImageEncoder ChooseEncoder(ImageEncoder? given, int height, int width)
+    /// <summary>The encoder that was given, or the default for the views' size, as the method trains it; size and channels must suit it.</summary>
+    private static ImageEncoder ChooseEncoder(Options options, int height, int width)
     {
-        ImageEncoder encoder = given ?? (Math.Min(height, width) < 64 ? ImageEncoder.SmallConvNet() : ImageEncoder.ResNet18());
+        ImageEncoder encoder = options.Method.EncoderFor(
+            options.Encoder ?? (Math.Min(height, width) < 64 ? ImageEncoder.SmallConvNet() : ImageEncoder.ResNet18()));
+        encoder.CheckChannels(options.ImageShape?.Channels ?? 3);
         if (Math.Min(height, width) < encoder.MinImageSize)
             throw new ArgumentException($"Views of {height} x {width} pixels are too small for the encoder, which needs {encoder.MinImageSize}: set ImageSize, or choose ImageEncoder.SmallConvNet or a ResNet with Stem.Small.", nameof(Options.ImageSize));
         if (Math.Max(height, width) > EncoderManifest.MaxSide)
@@ -239,7 +241,7 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
             throw new ArgumentException($"There are {store.Count} pictures, fewer than one batch of {training.BatchSize}: lower TrainingOptions.BatchSize or bring more rows.");
         long stepsPerEpoch = store.Count / training.BatchSize;
         long steps = training.Steps ?? stepsPerEpoch * (training.Epochs ?? TrainingOptions.DefaultEpochs);
-        return new RunFacts(store.Count, training.BatchSize, steps, height, width, store.Channels, encoder.FeatureSize) { Encoder = encoder };
+        return new RunFacts(store.Count, training.BatchSize, steps, height, width, store.Channels, encoder.FeatureSize) { Encoder = encoder, HasColor = store.HasColor() };
     }
 
     private static void CopyWeights(PretrainedEncoder from, ImageEncoder encoder, int channels, nn.Module<Tensor, Tensor> to)

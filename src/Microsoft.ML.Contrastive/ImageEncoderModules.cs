@@ -22,6 +22,7 @@ public static class ImageEncoderModules
         if (channels is not (1 or 3))
             throw new ArgumentOutOfRangeException(nameof(channels), channels, "Pictures have 1 or 3 channels.");
         encoder.Validate();
+        encoder.CheckChannels(channels);
         ArgumentOutOfRangeException.ThrowIfLessThan(Math.Min(height, width), encoder.MinImageSize, "imageSize");
         encoder.CheckSize(height, width);
         NativeTorch.EnsureLoaded();

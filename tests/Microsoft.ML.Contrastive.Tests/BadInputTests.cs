@@ -197,6 +197,14 @@ public sealed class BadInputTests : IDisposable
         Add("patches of 5", options => options with { ImageSize = 32, Encoder = ImageEncoder.ViTTiny(5) });
         Add("multiple, such as 28", options => options with { ImageShape = new(28, 30, 1), Encoder = ImageEncoder.ViTTiny(4) });
         Add("more than 4096 patches", options => options with { ImageSize = 1024, Encoder = ImageEncoder.ViTTiny(2) });
+        foreach (int width in new[] { 7, 65 })
+            Add("Width", options => options with { Encoder = new ResNet { Width = width } });
+        LuminanceAndColor pair = ImageEncoder.LuminanceAndColor(ImageEncoder.SmallConvNet(), ImageEncoder.SmallConvNet());
+        Add("Luminance", options => options with { Encoder = pair with { Luminance = null! } });
+        Add("Color", options => options with { Encoder = pair with { Color = pair } });
+        Add("Width", options => options with { Encoder = pair with { Color = ImageEncoder.SmallConvNet(0) } });
+        Add("one channel", options => options with { Encoder = pair, ImageShape = Gray });
+        Add("one channel", options => options with { Method = new Cmc(), ImageShape = Gray });
         Add("Depth", options => options with { Encoder = new ResNet { Depth = 19 } });
         Add("Stem", options => options with { Encoder = new ResNet { Stem = (Stem)5 } });
 
@@ -242,6 +250,10 @@ public sealed class BadInputTests : IDisposable
         Method("HeadNorm", new Byol { HeadNorm = (HeadNorm)2 });
         Method("Augmentations", new Byol { Augmentations = [ImageAugmentations.ByolFirst] });
         Add("BatchSize", options => options with { Method = new Byol(), Training = options.Training with { BatchSize = 1 } });
+        Bank(new InstDisc());
+        Bank(new Cmc());
+        Method("ProximalWeight", new InstDisc { ProximalWeight = -1 });
+        Method("ProximalWeight", new InstDisc { ProximalWeight = double.NaN });
         Method("BottleneckSize", new SimSiam { BottleneckSize = 0 });
         Method("ProjectionSize", new SimSiam { ProjectionSize = 1 });
 
@@ -269,6 +281,25 @@ public sealed class BadInputTests : IDisposable
         void Add(string name, Func<ContrastivePretrainEstimator.Options, ContrastivePretrainEstimator.Options> change) => data.Add(name, change);
         void Run(string name, Func<TrainingOptions, TrainingOptions> change) => Add(name, options => options with { Training = change(options.Training) });
         void Method(string name, ContrastiveMethod method) => Add(name, options => options with { Method = method });
+        void Bank(MemoryBankMethod method)
+        {
+            Method("Augmentations", method with { Augmentations = [ImageAugmentations.MoCoV1, ImageAugmentations.MoCoV1] });
+            Method("Contrast", method with { Contrast = (BankContrast)3 });
+            Method("NoiseRows", method with { NoiseRows = 0 });
+            Method("ProjectionSize", method with { ProjectionSize = 1 });
+            Method("Partition", method with { Partition = null! });
+            foreach (double bad in new[] { 0, -1, double.NaN, double.PositiveInfinity })
+            {
+                Method("Temperature", method with { Temperature = bad });
+                Method("Partition.Start", method with { Partition = NcePartition.Fixed(bad) });
+            }
+            foreach (double bad in new[] { -0.1, 1.1, double.NaN })
+            {
+                Method("BankMomentum", method with { BankMomentum = bad });
+                Method("Partition.Momentum", method with { Partition = NcePartition.MovingAverage(bad) });
+            }
+            Method("Epsilon", method with { Epsilon = -1e-7 });
+        }
         void View(string name, ImageAugmentation view) => Method(name, new SimSiam { Augmentations = [ImageAugmentations.MoCoV2, view] });
     }
 
@@ -281,6 +312,20 @@ public sealed class BadInputTests : IDisposable
         _ = _ml.Transforms.ContrastivePretrain(good);
         var error = Assert.ThrowsAny<ArgumentException>(() => _ml.Transforms.ContrastivePretrain(change(good)));
         Assert.Contains(name, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Gray_pictures_in_three_channels_are_refused_before_training_where_colour_is_a_view()
+    {
+        Row[] rows = Rows(8);
+        foreach ((int index, Row row) in rows.Index())
+            row.Image = GrayPicture(index);
+        foreach (Func<ContrastivePretrainTransformer> act in new Func<ContrastivePretrainTransformer>[]
+        {
+            () => Estimator("Image", null, method: new Cmc()).Fit(View(rows)),
+            () => Estimator("Image", null, method: new Cmc()).Untrained(View(rows)),
+        })
+            Fails<ArgumentException>(() => act(), "Cmc", "gray", "SimClrV1");
     }
 
     [Fact]
@@ -328,6 +373,15 @@ public sealed class BadInputTests : IDisposable
     }
 
     private static Row[] Rows(int count) => [.. Enumerable.Range(0, count).Select(seed => new Row { Image = Picture(seed) })];
+
+    private static MLImage GrayPicture(int seed)
+    {
+        var pixels = new byte[4 * Side * Side];
+        new Random(seed).NextBytes(pixels);
+        for (int i = 0; i < pixels.Length; i += 4)
+            (pixels[i + 1], pixels[i + 2], pixels[i + 3]) = (pixels[i], pixels[i], 255);
+        return MLImage.CreateFromPixels(Side, Side, MLPixelFormat.Rgba32, pixels);
+    }
 
     private static MLImage Picture(int seed, int side = Side)
     {

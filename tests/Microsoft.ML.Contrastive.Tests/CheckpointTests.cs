@@ -14,8 +14,16 @@ public sealed class CheckpointTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
+    /// <summary>State that no method has by default: NCE's constant, and noise that is drawn in each step.</summary>
+    public static TheoryData<ContrastiveMethod> FurtherForms =>
+    [
+        new InstDisc { Contrast = BankContrast.Nce, Partition = NcePartition.MovingAverage() },
+        new Cmc { Contrast = BankContrast.Nce },
+    ];
+
     [Theory]
     [MemberData(nameof(AllMethods.Data), MemberType = typeof(AllMethods))]
+    [MemberData(nameof(FurtherForms))]
     public void A_run_that_is_cancelled_twice_ends_in_the_bytes_of_an_unbroken_one(ContrastiveMethod method)
     {
         byte[] unbroken = FinalOf(Fit(method, In("unbroken")), "unbroken");
@@ -217,7 +225,7 @@ public sealed class CheckpointTests : IDisposable
     }
 
     private static ContrastivePretrainEstimator Estimator(MLContext ml, ContrastiveMethod method, TrainingOptions options, ImageEncoder? encoder = null)
-        => ml.Transforms.ContrastivePretrain("Features", "Image", method, encoder ?? ImageEncoder.SmallConvNet(8), options, Pictures.Shape());
+        => ml.Transforms.ContrastivePretrain("Features", "Image", method, encoder ?? ImageEncoder.SmallConvNet(8), options, Pictures.ShapeFor(method));
 
     private TrainingOptions In(string name) => Run with { CheckpointFolder = Path.Combine(_folder, name) };
 
@@ -233,7 +241,7 @@ public sealed class CheckpointTests : IDisposable
         using var source = new CancellationTokenSource();
         if (cancelAt is { } stop)
             options = options with { CancellationToken = source.Token, Progress = new Act(report => { if (report.Step == stop) source.Cancel(); }) };
-        return Estimator(ml, method, options).Fit(ml.View(Pictures.Make(Rows)));
+        return Estimator(ml, method, options).Fit(ml.ViewFor(method, Rows));
     }
 
     /// <summary>The bytes of the run's last checkpoint.</summary>

@@ -18,7 +18,7 @@ public sealed class ContrastivePretrainTests
         float[][] Fit(int seed)
         {
             var ml = new MLContext(seed);
-            IDataView data = ml.View(Pictures.Make(100));
+            IDataView data = ml.ViewFor(method, 100);
             using ContrastivePretrainTransformer encoder = Estimator(ml, method).Fit(data);
             return encoder.Transform(data).Features();
         }
@@ -125,6 +125,8 @@ public sealed class ContrastivePretrainTests
         { new Byol(), 400 },
         { new SimSiam { LearningRate = new(0.3) }, 400 },
         { new InvaSpread(), 150 },
+        { new InstDisc(), 300 },
+        { new Cmc { LearningRate = new(0.24) }, 300 },
     };
 
     [Theory]
@@ -133,7 +135,8 @@ public sealed class ContrastivePretrainTests
     {
         const int Kinds = 12;
         var ml = new MLContext(10);
-        IDataView data = ml.View(Pictures.Make(1024, classes: Kinds, noise: 160)), test = ml.View(Pictures.Make(400, seed: 2, classes: Kinds, noise: 160));
+        int channels = Pictures.ChannelsFor(method), noise = channels == 1 ? 160 : 40; // noise is most of colour's differences
+        IDataView data = ml.View(Pictures.Make(1024, 1, channels, Kinds, noise), channels), test = ml.View(Pictures.Make(400, 2, channels, Kinds, noise), channels);
         ContrastivePretrainEstimator estimator = Estimator(ml, method, new TrainingOptions { Steps = steps, BatchSize = 64 });
         using ContrastivePretrainTransformer trained = estimator.Fit(data), untrained = estimator.Untrained(data);
         double after = NearestNeighbour(trained), before = NearestNeighbour(untrained);
@@ -273,7 +276,7 @@ public sealed class ContrastivePretrainTests
     }
 
     private static ContrastivePretrainEstimator Estimator(MLContext ml, ContrastiveMethod method, TrainingOptions? training = null)
-        => ml.Transforms.ContrastivePretrain("Features", "Image", method, ImageEncoder.SmallConvNet(8), training ?? FewSteps, Pictures.Shape());
+        => ml.Transforms.ContrastivePretrain("Features", "Image", method, ImageEncoder.SmallConvNet(8), training ?? FewSteps, Pictures.ShapeFor(method));
 
     private static void AssertClose(float[] expected, float[] actual)
     {

@@ -13,7 +13,7 @@ public sealed class PictureRow
     public int Id { get; set; }
 }
 
-/// <summary>Pictures made on the fly: a bright bar at an angle that is the class, at a random place, in noise.</summary>
+/// <summary>Pictures made on the fly: a bright bar, orange where there is colour, at an angle that is the class, at a random place, in noise.</summary>
 internal static class Pictures
 {
     public const int Side = 16;
@@ -32,6 +32,16 @@ internal static class Pictures
         return ml.Data.LoadFromEnumerable(rows, schema);
     }
 
+    /// <summary>Gray pictures, or colour where the method needs it.</summary>
+    public static int ChannelsFor(ContrastiveMethod method) => method is Cmc ? 3 : 1;
+
+    /// <summary>As many pictures as <see cref="Make"/> makes, which suit the method.</summary>
+    public static IDataView ViewFor(this MLContext ml, ContrastiveMethod method, int count)
+        => ml.View(Make(count, channels: ChannelsFor(method)), ChannelsFor(method));
+
+    /// <summary>The shape of what <see cref="ViewFor"/> gives.</summary>
+    public static ImageShape ShapeFor(ContrastiveMethod method) => Shape(ChannelsFor(method));
+
     public static ImageShape Shape(int channels = 1) => new(Side, Side, channels);
 
     public static float[][] Features(this IDataView view, string column = "Features")
@@ -46,7 +56,8 @@ internal static class Pictures
         {
             int y = i / Side % Side, x = i % Side;
             double distance = Math.Abs((x - x0) * Math.Sin(angle) - (y - y0) * Math.Cos(angle));
-            pixels[i] = (byte)Math.Clamp(200 * Math.Exp(-distance * distance / 2) + noise * random.NextDouble(), 0, 255);
+            double brightness = 200 - 70 * (i / (Side * Side)); // of red, or gray, then green and blue
+            pixels[i] = (byte)Math.Clamp(brightness * Math.Exp(-distance * distance / 2) + noise * random.NextDouble(), 0, 255);
         }
         return new PictureRow { Image = pixels, Label = $"class {kind}", Id = id };
     }

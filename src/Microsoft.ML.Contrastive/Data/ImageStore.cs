@@ -119,6 +119,23 @@ internal sealed class ImageStore : IDisposable
         return new Normalization(mean, deviation);
     }
 
+    /// <summary>False where pictures have one channel, or three equal ones in each of up to 1,000 that are looked at.</summary>
+    public bool HasColor()
+    {
+        if (Channels == 1)
+            return false;
+        int stride = Math.Max(1, Count / 1000);
+        for (int row = 0; row < Count; row += stride)
+        {
+            Picture picture = this[row];
+            int plane = picture.Height * picture.Width;
+            ReadOnlySpan<byte> red = picture.Pixels[..plane];
+            if (!red.SequenceEqual(picture.Pixels.Slice(plane, plane)) || !red.SequenceEqual(picture.Pixels.Slice(2 * plane, plane)))
+                return true;
+        }
+        return false;
+    }
+
     /// <summary>
     /// SHA-256, in lowercase hexadecimal, of the channels and then of each row's height, width and bytes: the same for the same
     /// pictures in the same order, wherever they lie. One pass over all bytes.

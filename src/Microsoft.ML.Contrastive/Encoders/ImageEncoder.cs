@@ -22,6 +22,7 @@ public enum Stem
 [JsonDerivedType(typeof(SmallConvNet), "smallConvNet")]
 [JsonDerivedType(typeof(ResNet), "resNet")]
 [JsonDerivedType(typeof(VisionTransformer), "visionTransformer")]
+[JsonDerivedType(typeof(LuminanceAndColor), "luminanceAndColor")]
 public abstract record ImageEncoder
 {
     private protected ImageEncoder()
@@ -66,11 +67,25 @@ public abstract record ImageEncoder
     public static VisionTransformer ViTBase(int patch = 16, PositionEmbedding positions = PositionEmbedding.SinCos)
         => new() { Patch = patch, Width = 768, Heads = 12, Positions = positions };
 
+    /// <summary>Two networks, of which one sees a picture's luminance and the other its colour; see <see cref="Contrastive.LuminanceAndColor"/>.</summary>
+    public static LuminanceAndColor LuminanceAndColor(ImageEncoder luminance, ImageEncoder color) => new(luminance, color);
+
+    /// <summary>True where pictures come as they are, from 0 to 1; false, the rule, where each channel is normalised over the data.</summary>
+    internal virtual bool TakesUnitPixels => false;
+
+    /// <summary>The same network with about half the width, and so a quarter of the work.</summary>
+    internal abstract ImageEncoder HalfWidth();
+
     /// <summary>Throws when a setting is out of its range.</summary>
     internal abstract void Validate();
 
     /// <summary>Throws when pictures of this size, which is at least <see cref="MinImageSize"/>, do not suit the network.</summary>
     internal virtual void CheckSize(int height, int width)
+    {
+    }
+
+    /// <summary>Throws when pictures of this many channels, 1 or 3, do not suit the network.</summary>
+    internal virtual void CheckChannels(int channels)
     {
     }
 

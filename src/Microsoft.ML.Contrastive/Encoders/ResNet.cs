@@ -17,6 +17,9 @@ public sealed record ResNet : ImageEncoder
     /// <summary>The first layers. The default value is <see cref="Stem.ImageNet"/>.</summary>
     public Stem Stem { get; init; } = Stem.ImageNet;
 
+    /// <summary>Channels of the first stage, 8 to 64; the others have 2, 4 and 8 times as many. The default value is 64, the published one.</summary>
+    public int Width { get; init; } = 64;
+
     /// <summary>
     /// The last batch norm of each block starts at zero, so that a block starts as the identity (Goyal et al. 2017). The
     /// default value is false.
@@ -25,7 +28,7 @@ public sealed record ResNet : ImageEncoder
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override int FeatureSize => Depth == 50 ? 2048 : 512;
+    public override int FeatureSize => (Depth == 50 ? 32 : 8) * Width;
 
     /// <inheritdoc/>
     [JsonIgnore]
@@ -35,19 +38,23 @@ public sealed record ResNet : ImageEncoder
     {
         if (Depth is not (18 or 34 or 50))
             throw new ArgumentOutOfRangeException(nameof(Depth), Depth, "A ResNet here has 18, 34 or 50 layers.");
+        if (Width is < 8 or > 64)
+            throw new ArgumentOutOfRangeException(nameof(Width), Width, "The width of a ResNet must be from 8 to 64.");
         if (!Enum.IsDefined(Stem))
             throw new ArgumentOutOfRangeException(nameof(Stem), Stem, "Choose Stem.ImageNet or Stem.Small.");
     }
+
+    internal override ImageEncoder HalfWidth() => this with { Width = Math.Max(8, Width / 2) };
 
     /// <summary>Residual blocks of the four stages.</summary>
     internal int[] Blocks => Depth == 18 ? [2, 2, 2, 2] : [3, 4, 6, 3];
 
     internal override long CountWeights(int channels, int height, int width)
     {
-        long count = Layer(channels, 64, Stem == Stem.ImageNet ? 7 : 3), inputs = 64;
+        long count = Layer(channels, Width, Stem == Stem.ImageNet ? 7 : 3), inputs = Width;
         for (int stage = 0; stage < 4; stage++)
         {
-            long planes = 64 << stage, outputs = Depth >= 50 ? 4 * planes : planes;
+            long planes = (long)Width << stage, outputs = Depth >= 50 ? 4 * planes : planes;
             for (int block = 0; block < Blocks[stage]; block++)
             {
                 count += Depth >= 50
@@ -78,13 +85,13 @@ internal sealed class ResNetModule : nn.Module<Tensor, Tensor>
     {
         int[] blocks = shape.Blocks;
         _pools = shape.Stem == Stem.ImageNet;
-        conv1 = _pools ? new Convolution(channels, 64, 7, 2, generator) : new Convolution(channels, 64, 3, 1, generator);
-        bn1 = new BatchNorm(64);
-        int inputs = 64;
-        layer1 = Stage(64, blocks[0], 1);
-        layer2 = Stage(128, blocks[1], 2);
-        layer3 = Stage(256, blocks[2], 2);
-        layer4 = Stage(512, blocks[3], 2);
+        conv1 = _pools ? new Convolution(channels, shape.Width, 7, 2, generator) : new Convolution(channels, shape.Width, 3, 1, generator);
+        bn1 = new BatchNorm(shape.Width);
+        int inputs = shape.Width;
+        layer1 = Stage(shape.Width, blocks[0], 1);
+        layer2 = Stage(2 * shape.Width, blocks[1], 2);
+        layer3 = Stage(4 * shape.Width, blocks[2], 2);
+        layer4 = Stage(8 * shape.Width, blocks[3], 2);
         RegisterComponents();
 
         nn.Module<Tensor, Tensor> Stage(int width, int count, int stride)

@@ -30,6 +30,8 @@ public sealed record SmallConvNet : ImageEncoder
     [JsonIgnore]
     public override int MinImageSize => 8;
 
+    internal override ImageEncoder HalfWidth() => this with { Width = Math.Max(1, Width / 2) };
+
     /// <remarks>Bounded so that an edited model file cannot ask for more memory than any of these networks would: 256 is 25 million weights.</remarks>
     internal override void Validate()
     {

@@ -72,6 +72,14 @@ public sealed record VisionTransformer : ImageEncoder
         }
     }
 
+    /// <remarks>The heads stay as many; the width stays a multiple of them and of 4.</remarks>
+    internal override ImageEncoder HalfWidth()
+    {
+        int unit = Heads % 4 == 0 ? Heads : Heads % 2 == 0 ? 2 * Heads : 4 * Heads;
+        int least = (16 + unit - 1) / unit * unit;
+        return this with { Width = Math.Max(least, Width / 2 / unit * unit) };
+    }
+
     internal override void CheckSize(int height, int width)
     {
         if (height % Patch != 0 || width % Patch != 0)

@@ -19,6 +19,9 @@ public sealed record RunFacts(long Rows, int BatchSize, long TotalSteps, int Ima
     /// <summary>The network, where it is known and one of the library's: some recipes differ between convolutions and transformers.</summary>
     public ImageEncoder? Encoder { get; init; }
 
+    /// <summary>False where all pictures are gray, in one channel or in three equal ones.</summary>
+    public bool HasColor { get; init; } = Channels == 3;
+
     /// <summary>True for views under 64 pixels, where papers on CIFAR-10 change the recipe: no blur, smaller heads.</summary>
     public bool SmallImages => Math.Min(ImageHeight, ImageWidth) < 64;
 
@@ -86,6 +89,9 @@ public abstract record ContrastiveMethod
     /// <summary>This recipe with every null filled, by documented rules alone. The base fills nothing: override it.</summary>
     /// <exception cref="ArgumentException">A setting is out of its range or does not fit the run.</exception>
     public abstract ContrastiveMethod Resolve(RunFacts facts);
+
+    /// <summary>The encoder that this method trains where the user chose <paramref name="chosen"/>.</summary>
+    internal virtual ImageEncoder EncoderFor(ImageEncoder chosen) => chosen;
 
     /// <summary>Builds what trains. Called on a resolved record.</summary>
     public abstract Learner CreateLearner(LearnerSetup setup);

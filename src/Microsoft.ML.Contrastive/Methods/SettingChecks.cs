@@ -12,9 +12,9 @@ internal static class SettingChecks
     }
 
     /// <summary>m of a momentum target; null is filled later.</summary>
-    public static void Momentum(double? momentum)
+    public static void Momentum(double? momentum, string name = nameof(Momentum))
     {
         if (momentum is < 0 or > 1 or double.NaN)
-            throw new ArgumentOutOfRangeException(nameof(Momentum), momentum, "The momentum must be from 0 to 1.");
+            throw new ArgumentOutOfRangeException(name, momentum, "The momentum must be from 0 to 1.");
     }
 }

@@ -20,8 +20,18 @@ internal static class ShapeCheck
         Tensor first, Tensor second,
         [CallerArgumentExpression(nameof(first))] string firstName = "", [CallerArgumentExpression(nameof(second))] string secondName = "")
     {
+        if (first.dim() != 2 || first.shape[0] == 0)
+            throw new ArgumentException($"{firstName} must be [N, D] with rows, not {Print(first)}.", firstName);
         if (second.dim() != 2 || second.shape[1] != first.shape[1])
             throw new ArgumentException($"{secondName} must be [K, {first.shape[1]}] like {firstName}, not {Print(second)}.", secondName);
+    }
+
+    /// <summary>[rows] of int64, or [rows, 2 and more].</summary>
+    public static void Indices(Tensor indices, long rows, bool columns = false, [CallerArgumentExpression(nameof(indices))] string name = "")
+    {
+        bool fits = columns ? indices.dim() == 2 && indices.shape[1] >= 2 : indices.dim() == 1;
+        if (!fits || indices.shape[0] != rows || indices.dtype != ScalarType.Int64)
+            throw new ArgumentException($"{name} must be [{rows}{(columns ? ", 1 + m" : "")}] of int64, not {Print(indices)} of {indices.dtype}.", name);
     }
 
     public static void Positive(double temperature, [CallerArgumentExpression(nameof(temperature))] string name = "")

@@ -123,6 +123,7 @@ internal sealed record EncoderManifest
         Require(Channels == (ImageShape?.Channels ?? 3), nameof(Channels));
         Require(Math.Min(Height, Width) >= Encoder.MinImageSize, nameof(Encoder));
         Encoder.CheckSize(Height, Width);
+        Encoder.CheckChannels(Channels);
         Require(BatchSize is >= 1 and <= MaxBatchSize, nameof(BatchSize));
         Require(!string.IsNullOrEmpty(OutputColumn) && !string.IsNullOrEmpty(InputColumn), nameof(InputColumn));
         Require(Normalization.Mean.Length == Channels && Normalization.Deviation.Length == Channels, nameof(Normalization));

@@ -9,6 +9,7 @@ namespace Microsoft.ML.Contrastive;
 public sealed class Views : IDisposable
 {
     private readonly Tensor[] _views;
+    private readonly Tensor? _rowIndices;
 
     /// <summary>Takes ownership of one tensor per view; all have the same number of rows.</summary>
     /// <exception cref="ArgumentException">No view, or views with different numbers of rows.</exception>
@@ -27,6 +28,20 @@ public sealed class Views : IDisposable
 
     /// <summary>N, the number of examples in the batch.</summary>
     public long Rows => _views[0].shape[0];
+
+    /// <summary>
+    /// Which example of the data each row is, from 0 to n - 1 (n pictures were read), no example twice: [N] of int64, on the views'
+    /// device. For methods that remember something of every example. Disposed with the views.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The views were made without it.</exception>
+    /// <exception cref="ArgumentException">Set to something else than [N] of int64.</exception>
+    public Tensor RowIndices
+    {
+        get => _rowIndices ?? throw new InvalidOperationException("These views don't say which rows of the data they were made from: set RowIndices where they are made.");
+        init => _rowIndices = value.dim() == 1 && value.shape[0] == Rows && value.dtype == ScalarType.Int64
+            ? value
+            : throw new ArgumentException($"Row indices must be [{Rows}] of int64, not [{string.Join(", ", value.shape)}] of {value.dtype}.", nameof(value));
+    }
 
     /// <summary>View number <paramref name="index"/>, from 0: [N, ...].</summary>
     public Tensor this[int index] => _views[index];
@@ -49,7 +64,9 @@ public sealed class Views : IDisposable
         if (_views[0].device == device)
             return this;
         using (this)
-            return new Views([.. _views.Select(view => view.to(device))]);
+            return _rowIndices is null
+                ? new Views([.. _views.Select(view => view.to(device))])
+                : new Views([.. _views.Select(view => view.to(device))]) { RowIndices = _rowIndices.to(device) };
     }
 
     /// <inheritdoc/>
@@ -57,5 +74,6 @@ public sealed class Views : IDisposable
     {
         foreach (Tensor view in _views)
             view.Dispose();
+        _rowIndices?.Dispose();
     }
 }

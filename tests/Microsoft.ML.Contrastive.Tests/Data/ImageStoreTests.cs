@@ -116,6 +116,15 @@ public sealed class ImageStoreTests : IDisposable
         }
     }
 
+    [Fact]
+    public void One_coloured_picture_among_gray_ones_is_colour()
+    {
+        StoredPicture gray = new(1, 2, [7, 8, 7, 8, 7, 8]), blue = new(1, 2, [7, 8, 7, 8, 7, 9]);
+        using ImageStore without = Store([gray, gray], long.MaxValue), with = Store([gray, blue], long.MaxValue);
+        Assert.False(without.HasColor());
+        Assert.True(with.HasColor());
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(long.MaxValue)]

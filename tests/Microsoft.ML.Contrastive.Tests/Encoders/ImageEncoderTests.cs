@@ -48,6 +48,9 @@ public sealed class ImageEncoderTests
         { ImageEncoder.ResNet18(), 1, 64 },
         { ImageEncoder.ResNet34(Stem.Small), 1, 8 },
         { ImageEncoder.ResNet50(), 3, 32 },
+        { new ResNet { Depth = 18, Stem = Stem.Small, Width = 32 }, 1, 32 },
+        { new ResNet { Depth = 50, Width = 8 }, 3, 32 },
+        { ImageEncoder.LuminanceAndColor(ImageEncoder.SmallConvNet(4), new ResNet { Stem = Stem.Small, Width = 8 }), 3, 32 },
         { new VisionTransformer { Patch = 4, Width = 32, Depth = 2, Heads = 2 }, 1, 28 },
         { new VisionTransformer { Patch = 7, Width = 48, Depth = 1, Heads = 3, Positions = PositionEmbedding.Learned }, 3, 28 },
     };
@@ -70,6 +73,25 @@ public sealed class ImageEncoderTests
             module.eval();
             return module.forward(pictures);
         }
+    }
+
+    public static TheoryData<ImageEncoder, ImageEncoder> Halves => new()
+    {
+        { ImageEncoder.SmallConvNet(32, grid: 2), ImageEncoder.SmallConvNet(16, grid: 2) },
+        { ImageEncoder.SmallConvNet(1), ImageEncoder.SmallConvNet(1) },
+        { ImageEncoder.ResNet50(), ImageEncoder.ResNet50() with { Width = 32 } },
+        { new ResNet { Width = 8 }, new ResNet { Width = 8 } },
+        { ImageEncoder.ViTTiny(), ImageEncoder.ViTTiny() with { Width = 96 } },
+        { ImageEncoder.ViTBase(), ImageEncoder.ViTBase() with { Width = 384 } },
+        { new VisionTransformer { Width = 60, Heads = 5 }, new VisionTransformer { Width = 20, Heads = 5 } },
+    };
+
+    [Theory]
+    [MemberData(nameof(Halves))]
+    public void Half_an_encoder_is_the_same_at_about_half_the_width_and_valid(ImageEncoder whole, ImageEncoder half)
+    {
+        Assert.Equal(half, whole.HalfWidth());
+        whole.HalfWidth().Validate();
     }
 
     [Fact]

@@ -23,6 +23,10 @@ internal static class TrajectoryAnswers
         ["trajectory_moco_v3"] = given => Train(given, MoCoV3(given)),
         ["trajectory_byol"] = given => Train(given, Byol(given)),
         ["trajectory_simsiam"] = given => Train(given, SimSiam(given)),
+        ["trajectory_instdisc_softmax"] = given => Train(given, InstDisc(given, BankContrast.Softmax)),
+        ["trajectory_instdisc_nce"] = given => Train(given, InstDisc(given, BankContrast.Nce)),
+        ["trajectory_instdisc_nce_proximal"] = given => Train(given, InstDisc(given, BankContrast.Nce)),
+        ["trajectory_cmc"] = given => Train(given, Cmc(given)),
     };
 
     private static SimClrV1 SimClr(KnownAnswerCase given, bool jointForward)
@@ -101,6 +105,44 @@ internal static class TrajectoryAnswers
         };
     }
 
+    private static InstDisc InstDisc(KnownAnswerCase given, BankContrast contrast) => new()
+    {
+        Contrast = contrast,
+        Temperature = given.Parameters.GetProperty("temperature").GetDouble(),
+        NoiseRows = contrast == BankContrast.Nce ? given.Parameters.GetProperty("negatives").GetInt32() : null,
+        BankMomentum = given.Parameters.GetProperty("bank_momentum").GetDouble(),
+        ProximalWeight = NumberOrZero(given, "proximal_weight"),
+        Epsilon = NumberOrZero(given, "epsilon"),
+        ProjectionSize = new Stack(given, "projector").OutputSize,
+    };
+
+    private static Cmc Cmc(KnownAnswerCase given) => new()
+    {
+        Contrast = BankContrast.Nce,
+        Temperature = given.Parameters.GetProperty("temperature").GetDouble(),
+        NoiseRows = given.Parameters.GetProperty("negatives").GetInt32(),
+        BankMomentum = given.Parameters.GetProperty("bank_momentum").GetDouble(),
+        Epsilon = NumberOrZero(given, "epsilon"),
+        ProjectionSize = new Stack(given, "projector_l").OutputSize,
+    };
+
+    /// <summary>The encoder, or both where the case has two that see columns of their own.</summary>
+    private static (Func<Generator, nn.Module<Tensor, Tensor>> Build, int Size) EncoderOf(KnownAnswerCase given)
+    {
+        Stack one = new(given, "encoder"), first = new(given, "encoder_l"), second = new(given, "encoder_ab");
+        if (one.Layers > 0)
+            return (one.Build, one.OutputSize);
+        long columns = first.InputSize;
+        return (
+            generator => new LuminanceAndColorModule(
+                (first.Build(generator), first.OutputSize), (second.Build(generator), second.OutputSize),
+                picture => (picture.narrow(1, 0, columns), picture.narrow(1, columns, picture.shape[1] - columns))),
+            first.OutputSize + second.OutputSize);
+    }
+
+    private static double NumberOrZero(KnownAnswerCase given, string parameter)
+        => given.Parameters.TryGetProperty(parameter, out JsonElement value) ? value.GetDouble() : 0;
+
     private static JsonObject? Train(KnownAnswerCase given, ContrastiveMethod method)
     {
         if (given.Parameters.TryGetProperty("optimizer", out JsonElement optimizer)
@@ -109,37 +151,47 @@ internal static class TrajectoryAnswers
         Tensor[] views = [.. given.Inputs.GetProperty("views").EnumerateObject().Select(view => view.Value.ToTensor())]; // each [steps, N, inputs]
         long steps = views[0].shape[0], rows = views[0].shape[1];
         double rate = given.Parameters.GetProperty("learning_rate").GetDouble();
-        Stack encoder = new(given, "encoder");
+        (Func<Generator, nn.Module<Tensor, Tensor>> build, int featureSize) = EncoderOf(given);
 
         using var generator = new Generator(0);
-        var facts = new RunFacts(steps * rows, (int)rows, steps, ImageHeight: 1, ImageWidth: 1, Channels: 1, encoder.OutputSize);
-        var setup = new LearnerSetup(() => encoder.Build(generator), encoder.OutputSize, generator, facts);
+        Tensor? indices = given.Inputs.TryGetProperty("indices", out JsonElement rowsOfData) ? rowsOfData.ToTensor().to(ScalarType.Int64) : null; // [steps, N] or [steps, N, 1 + m]
+        // A bank has a row for each picture of the data.
+        long count = given.Inputs.GetProperty("initial").EnumerateObject()
+            .Where(entry => entry.Name.StartsWith("bank", StringComparison.Ordinal)).Select(bank => (long)bank.Value.GetArrayLength()).FirstOrDefault(steps * rows);
+        var facts = new RunFacts(count, (int)rows, steps, ImageHeight: 1, ImageWidth: 1, Channels: 3, featureSize);
+        var setup = new LearnerSetup(() => build(generator), featureSize, generator, facts);
         using Learner learner = method.Resolve(facts).CreateLearner(setup);
         learner.to(ScalarType.Float64);
         learner.train();
         foreach (MomentumPair pair in learner.MomentumPairs)
             pair.CopyToTarget();
+        if (learner is BankLearner withNoise)
+            withNoise.DrawNoise = (_, _, step) => indices![step.Index];
         Load(learner, given.Inputs.GetProperty("initial"));
 
         var losses = new JsonArray();
         using (var runner = new StepRunner(learner, new Sgd { Momentum = 0 }))
             for (long step = 0; step < steps; step++)
             {
-                using var batch = new Views([.. views.Select(view => view[step])]);
+                Tensor[] each = [.. views.Select(view => view[step])];
+                using Views batch = indices is null ? new(each) : new(each) { RowIndices = indices.dim() == 2 ? indices[step] : indices[step].select(1, 0) };
                 losses.Add(runner.Run(batch, new Step(step, steps, seed: 0), rate, rate).Loss);
             }
         var final = new JsonObject(learner.state_dict().Select(entry => KeyValuePair.Create(NameInCase(entry.Key), (JsonNode?)entry.Value.detach().ToJson())));
         if (final["pointer"] is { } pointer)
             final["pointer"] = pointer[0]!.DeepClone(); // a tensor of one number
+        foreach (string z in new[] { "Z", "Z_l", "Z_ab" })
+            if (final[z] is { } logarithm)
+                final[z] = Math.Exp((double)logarithm);
         return new JsonObject { ["losses"] = losses, ["final"] = final };
     }
 
-    /// <summary>Gives each tensor of the learner its initial value; the queue's pointer starts at 0 by itself.</summary>
+    /// <summary>Gives each tensor of the learner its initial value; the queue's pointer and NCE's Z start by themselves.</summary>
     private static void Load(Learner learner, JsonElement initial)
     {
         using var noGradient = no_grad();
         Dictionary<string, Tensor> state = learner.state_dict().ToDictionary(entry => NameInCase(entry.Key), entry => entry.Value);
-        Assert.Equal(initial.EnumerateObject().Select(entry => entry.Name).Order(), state.Keys.Where(name => name != "pointer").Order());
+        Assert.Equal(initial.EnumerateObject().Select(entry => entry.Name).Order(), state.Keys.Where(name => name is not ("pointer" or "Z" or "Z_l" or "Z_ab")).Order());
         foreach (JsonProperty entry in initial.EnumerateObject())
         {
             Tensor value = entry.Value.ToTensor();
@@ -148,7 +200,20 @@ internal static class TrajectoryAnswers
         }
     }
 
-    private static string NameInCase(string name) => name switch { "queue.keys" => "queue", "queue.pointer" => "pointer", _ => name };
+    private static string NameInCase(string name) => name switch
+    {
+        "queue.keys" => "queue",
+        "queue.pointer" => "pointer",
+        "bank.rows" => "bank",
+        "partition.log_z" => "Z",
+        "luminance_bank.rows" => "bank_l",
+        "color_bank.rows" => "bank_ab",
+        "luminance_partition.log_z" => "Z_l",
+        "color_partition.log_z" => "Z_ab",
+        _ => name
+            .Replace("encoder.luminance.", "encoder_l.", StringComparison.Ordinal).Replace("encoder.color.", "encoder_ab.", StringComparison.Ordinal)
+            .Replace("luminance_projector.", "projector_l.", StringComparison.Ordinal).Replace("color_projector.", "projector_ab.", StringComparison.Ordinal),
+    };
 
     /// <summary>A sequence of layers as its tensors show it: what has none, between the others or behind the encoder's last, is ReLU.</summary>
     private sealed class Stack
@@ -173,6 +238,8 @@ internal static class TrajectoryAnswers
         private IEnumerable<long[]> LinearWeights => _layers.Where(IsLinear).Select(layer => layer["weight"]);
 
         public int Layers => LinearWeights.Count();
+
+        public long InputSize => LinearWeights.First()[1];
 
         public int OutputSize => (int)LinearWeights.Last()[0];
 

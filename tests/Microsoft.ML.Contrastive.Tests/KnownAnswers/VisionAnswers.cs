@@ -21,6 +21,10 @@ internal static partial class VisionAnswers
         ["simsiam"] = SimSiamLoss,
         ["invaspread_official"] = InvarianceSpreadReleased,
         ["invaspread_paper"] = InvarianceSpreadPaper,
+        ["instdisc_nce"] = InstDiscNce,
+        ["instdisc_full_softmax"] = InstDiscSoftmax,
+        ["cmc_nce_two_views"] = CmcTwoViews,
+        ["rgb_to_lab_cmc"] = Lab,
         ["sincos_2d_position"] = Positions,
         ["ema_constant"] = ConstantMomentum,
         ["ema_cosine_byol"] = given => AtSteps(given, step => MomentumSchedule.CosineToOne(Number(given, "base"))(step, Whole(given, "total_steps"))),
@@ -178,6 +182,106 @@ internal static partial class VisionAnswers
         Tensor loss = InvarianceSpread.PaperLoss(first, second, Number(given, "temperature"));
         return new JsonObject { ["loss_mean_over_N"] = loss.ToJson(), ["loss_sum"] = loss.mul(first.shape[0]).ToJson() };
     }
+
+    private static JsonObject InstDiscNce(KnownAnswerCase given)
+    {
+        Tensor features = Input(given, "features_raw"), bank = normalize(given.Inputs.GetProperty("bank_raw").ToTensor());
+        Tensor indices = Indices(given, "sample_idx"), own = indices.select(1, 0);
+        (long rows, double epsilon) = (bank.shape[0], Number(given, "eps"));
+        Tensor logits = InstanceDiscrimination.SampledLogits(features, bank, indices, Number(given, "temperature"));
+        Tensor logPartition = InstanceDiscrimination.LogPartition(logits, rows);
+        Tensor loss = InstanceDiscrimination.NceLoss(logits, logPartition, rows, epsilon);
+        Tensor proximal = InstanceDiscrimination.Proximal(features, bank.index_select(0, own));
+        loss.backward();
+        using MemoryBank memory = BankOf(bank);
+        memory.Update(own, features, Number(given, "bank_momentum"));
+        return new JsonObject
+        {
+            ["Z"] = logPartition.exp().ToJson(),
+            ["P"] = logits.sub(logPartition).exp().detach().ToJson(),
+            ["loss"] = loss.ToJson(),
+            ["loss_eps0"] = InstanceDiscrimination.NceLoss(logits, logPartition, rows).ToJson(),
+            ["grad_features_raw_Z_fixed"] = Gradient(features).ToJson(),
+            ["proximal_mean_sq_dist"] = proximal.ToJson(),
+            ["loss_with_proximal_lambda_30"] = loss.add(proximal, alpha: 30).ToJson(),
+            ["loss_with_proximal_lambda_10"] = loss.add(proximal, alpha: 10).ToJson(),
+            ["bank_rows_after_update"] = memory.Lookup(own).ToJson(),
+        };
+    }
+
+    private static JsonObject InstDiscSoftmax(KnownAnswerCase given)
+    {
+        Tensor features = Input(given, "features_raw"), bank = normalize(given.Inputs.GetProperty("bank_raw").ToTensor()), own = Indices(given, "indices");
+        Tensor loss = InstanceDiscrimination.SoftmaxLoss(features, bank, own, Number(given, "temperature"));
+        loss.backward();
+        return new JsonObject
+        {
+            ["loss"] = loss.ToJson(),
+            ["per_sample"] = InstanceDiscrimination.SoftmaxPerRow(features, bank, own, Number(given, "temperature")).ToJson(),
+            ["grad_features_raw"] = Gradient(features).ToJson(),
+        };
+    }
+
+    private static JsonObject CmcTwoViews(KnownAnswerCase given)
+    {
+        Tensor luminance = Input(given, "feat_l_raw"), color = Input(given, "feat_ab_raw"), indices = Indices(given, "sample_idx"), own = indices.select(1, 0);
+        Tensor luminanceRows = normalize(given.Inputs.GetProperty("bank_l_raw").ToTensor()), colorRows = normalize(given.Inputs.GetProperty("bank_ab_raw").ToTensor());
+        double temperature = Number(given, "temperature"), momentum = Number(given, "bank_momentum");
+        (Tensor nceLuminance, Tensor zLuminance) = Nce(luminance, colorRows);
+        (Tensor nceColor, Tensor zColor) = Nce(color, luminanceRows);
+        Tensor softmaxLuminance = Softmax(luminance, colorRows), softmaxColor = Softmax(color, luminanceRows);
+        return new JsonObject
+        {
+            ["Z_l"] = zLuminance.ToJson(),
+            ["Z_ab"] = zColor.ToJson(),
+            ["loss_l"] = nceLuminance.ToJson(),
+            ["loss_ab"] = nceColor.ToJson(),
+            ["loss_total"] = nceLuminance.add(nceColor).ToJson(),
+            ["softmax_loss_l"] = softmaxLuminance.ToJson(),
+            ["softmax_loss_ab"] = softmaxColor.ToJson(),
+            ["softmax_total"] = softmaxLuminance.add(softmaxColor).ToJson(),
+            ["bank_l_after"] = After(luminanceRows, luminance),
+            ["bank_ab_after"] = After(colorRows, color),
+        };
+
+        (Tensor Loss, Tensor Z) Nce(Tensor features, Tensor bank)
+        {
+            Tensor logits = InstanceDiscrimination.SampledLogits(features, bank, indices, temperature);
+            Tensor logPartition = InstanceDiscrimination.LogPartition(logits, bank.shape[0]);
+            return (InstanceDiscrimination.NceLoss(logits, logPartition, bank.shape[0], Number(given, "eps")), logPartition.exp());
+        }
+
+        // The released code's softmax form is over the sampled rows, the own one in front.
+        Tensor Softmax(Tensor features, Tensor bank)
+            => InstanceDiscrimination.SampledSoftmaxLoss(InstanceDiscrimination.SampledLogits(features, bank, indices, temperature));
+
+        JsonNode After(Tensor rows, Tensor features)
+        {
+            using MemoryBank memory = BankOf(rows);
+            memory.Update(own, features, momentum);
+            return memory.Lookup(own).ToJson();
+        }
+    }
+
+    private static JsonObject Lab(KnownAnswerCase given)
+    {
+        Tensor rgb = given.Inputs.GetProperty("pixels_rgb_uint8").ToTensor().div(255);
+        (Tensor luminance, Tensor color) = LabColor.Views(rgb);
+        return new JsonObject { ["lab"] = cat(LabColor.FromRgb(rgb), 1).ToJson(), ["normalised"] = cat([luminance, color], 1).ToJson() };
+    }
+
+    /// <summary>A memory with these rows.</summary>
+    private static MemoryBank BankOf(Tensor rows)
+    {
+        using var generator = new Generator(0);
+        var bank = new MemoryBank(rows.shape[0], rows.shape[1], generator);
+        bank.to(ScalarType.Float64);
+        using (no_grad())
+            bank.Rows.copy_(rows);
+        return bank;
+    }
+
+    private static Tensor Indices(KnownAnswerCase given, string name) => given.Inputs.GetProperty(name).ToTensor().to(ScalarType.Int64);
 
     private static JsonObject? Positions(KnownAnswerCase given)
     {

@@ -11,9 +11,9 @@ public sealed class AllMethodsTests
     public void It_trains_through_the_estimator_and_its_zip_gives_the_same_features_anywhere(ContrastiveMethod method)
     {
         var ml = new MLContext(21);
-        IDataView data = ml.View(Pictures.Make(64));
+        IDataView data = ml.ViewFor(method, 64);
         using ContrastivePretrainTransformer encoder = ml.Transforms.ContrastivePretrain(
-            "Features", "Image", method, ImageEncoder.SmallConvNet(4), new TrainingOptions { Steps = 4, BatchSize = 32 }, Pictures.Shape()).Fit(data);
+            "Features", "Image", method, ImageEncoder.SmallConvNet(4), new TrainingOptions { Steps = 4, BatchSize = 32 }, Pictures.ShapeFor(method)).Fit(data);
         float[][] features = encoder.Transform(data).Features();
         Assert.All(features, row => Assert.All(row, number => Assert.True(float.IsFinite(number))));
 

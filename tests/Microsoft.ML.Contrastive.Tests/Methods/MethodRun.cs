@@ -6,7 +6,7 @@ namespace Microsoft.ML.Contrastive.Tests.Methods;
 /// <summary>A method's real learner on a small encoder and random views, in double precision, to look at it step by step.</summary>
 internal sealed class MethodRun : IDisposable
 {
-    public const int BatchSize = 8, Side = 8;
+    public const int BatchSize = 8, Side = 8, Rows = 64;
     private readonly DisposeScope _scope;
     private readonly Generator _generator;
     private readonly long _steps;
@@ -18,8 +18,8 @@ internal sealed class MethodRun : IDisposable
     {
         NativeTorch.EnsureLoaded();
         (_scope, _generator, _steps, _rate) = (NewDisposeScope(), new Generator(5), steps, rate);
-        encoder ??= ImageEncoder.SmallConvNet(2);
-        var facts = new RunFacts(64, BatchSize, steps, Side, Side, 3, encoder.FeatureSize) { Encoder = encoder };
+        encoder = method.EncoderFor(encoder ?? ImageEncoder.SmallConvNet(2));
+        var facts = new RunFacts(Rows, BatchSize, steps, Side, Side, 3, encoder.FeatureSize) { Encoder = encoder };
         Method = method.ResolveFully(facts);
         Learner = Method.CreateLearner(new LearnerSetup(() => encoder.Build(3, Side, Side, _generator), encoder.FeatureSize, _generator, facts));
         foreach (MomentumPair pair in Learner.MomentumPairs)
@@ -35,8 +35,8 @@ internal sealed class MethodRun : IDisposable
     /// <summary>A copy of every tensor of the learner.</summary>
     public Dictionary<string, Tensor> State() => Learner.state_dict().ToDictionary(entry => entry.Key, entry => entry.Value.detach().clone());
 
-    /// <summary>Two views of as many examples, random numbers all.</summary>
-    public Contrastive.Views RandomViews() => new(Random(), Random());
+    /// <summary>Two views of as many examples, random numbers all; the examples are the first of the data, or those that follow <paramref name="firstRow"/>.</summary>
+    public Contrastive.Views RandomViews(long firstRow = 0) => new(Random(), Random()) { RowIndices = arange(firstRow, firstRow + BatchSize) };
 
     /// <summary>One training step of plain SGD; gives the loss before it.</summary>
     public double Step(Contrastive.Views? views = null)

@@ -21,6 +21,11 @@ public sealed class ObjectiveGradientTests
         ["NegativeCosine"] = (x, y, z) => NegativeCosine.Symmetric(x, z, z, y),
         ["InvarianceSpread"] = (x, y, z) => InvarianceSpread.LossOfUnitRows(x, y, 2), // anchors alone move
         ["InvarianceSpread, paper"] = (x, y, z) => InvarianceSpread.PaperLoss(x, y, 0.3),
+        ["InstanceDiscrimination, softmax"] = (x, y, z) => InstanceDiscrimination.SoftmaxLoss(x, y, tensor(new long[] { 3, 0, 1, 2 }), 0.3),
+        ["InstanceDiscrimination, NCE over gathered rows"] = (x, y, z) => Nce(x, y.repeat(25, 1)),
+        ["InstanceDiscrimination, NCE out of a product"] = (x, y, z) => Nce(x, y),
+        ["InstanceDiscrimination, sampled softmax"] = (x, y, z) => InstanceDiscrimination.SampledSoftmaxLoss(InstanceDiscrimination.SampledLogits(x, y, Sampled, 0.3)),
+        ["InstanceDiscrimination, proximal"] = (x, y, z) => InstanceDiscrimination.Proximal(x, y),
     };
 
     public static TheoryData<string> Losses => [.. s_losses.Keys];
@@ -49,5 +54,13 @@ public sealed class ObjectiveGradientTests
         Assert.True(x.grad!.abs().max().ToDouble() > 1e-2);
 
         Tensor Random() => empty(4, 5, ScalarType.Float64).normal_(0, 1, generator);
+    }
+
+    private static Tensor Sampled => tensor(new long[,] { { 3, 0, 3 }, { 0, 1, 1 }, { 1, 2, 0 }, { 2, 3, 1 } });
+
+    private static Tensor Nce(Tensor features, Tensor bank)
+    {
+        Tensor logits = InstanceDiscrimination.SampledLogits(features, bank, Sampled, 0.3);
+        return InstanceDiscrimination.NceLoss(logits, tensor(1.5, ScalarType.Float64), 4, 1e-3);
     }
 }

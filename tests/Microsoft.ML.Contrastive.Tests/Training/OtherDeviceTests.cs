@@ -21,7 +21,7 @@ public sealed class OtherDeviceTests
     {
         using var scope = NewDisposeScope();
         using var generator = new Generator(1);
-        SmallConvNet encoder = ImageEncoder.SmallConvNet(4);
+        ImageEncoder encoder = method.EncoderFor(ImageEncoder.SmallConvNet(4));
         var facts = new RunFacts(256, 32, 10, 16, 16, 3, encoder.FeatureSize);
         ContrastiveMethod resolved = method.Resolve(facts);
         using Learner learner = resolved.CreateLearner(new LearnerSetup(() => encoder.Build(3, 16, 16, generator), encoder.FeatureSize, generator, facts));

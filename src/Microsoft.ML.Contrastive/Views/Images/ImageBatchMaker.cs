@@ -31,7 +31,7 @@ internal sealed class ImageBatchMaker(
                     PixelOrder.Interleave(_planar, channels, target);
             }
         }
-        return new Views(views);
+        return new Views(views) { RowIndices = tensor(Array.ConvertAll(rows.ToArray(), row => (long)row)) };
     }
 
     private Tensor NewBatch(int rows, out Span<float> pixels)
