@@ -4,6 +4,7 @@ public sealed class ImageAugmentationTests
 {
     public static TheoryData<string, ImageAugmentation> OutOfRange => new()
     {
+        { "Size", new() { Size = 0 } },
         { "FlipProbability", new() { FlipProbability = -0.1 } },
         { "FlipProbability", new() { FlipProbability = double.NaN } },
         { "GrayscaleProbability", new() { GrayscaleProbability = 1.1 } },
