@@ -244,6 +244,17 @@ public sealed class BadInputTests : IDisposable
         Method("HeadNorm", new Byol { HeadNorm = (HeadNorm)2 });
         Method("Augmentations", new Byol { Augmentations = [ImageAugmentations.ByolFirst] });
         Add("BatchSize", options => options with { Method = new Byol(), Training = options.Training with { BatchSize = 1 } });
+        Method("Augmentations", new SwAV { Augmentations = [new()] });
+        Method("Augmentations", new SwAV { Augmentations = [new(), new() { Size = 8 }] });
+        foreach (int count in new[] { 0, 1 })
+            Method("Prototypes", new SwAV { Prototypes = count });
+        Method("Temperature", new SwAV { Temperature = 0 });
+        Method("Epsilon", new SwAV { Epsilon = double.NaN });
+        Method("SinkhornIterations", new SwAV { SinkhornIterations = 0 });
+        Method("QueueLength", new SwAV { QueueLength = -1 });
+        Method("QueueStartStep", new SwAV { QueueStartStep = -1 });
+        Method("FrozenPrototypeSteps", new SwAV { FrozenPrototypeSteps = -1 });
+        Method("ProjectionSize", new SwAV { ProjectionSize = 1 });
         Method("BottleneckSize", new SimSiam { BottleneckSize = 0 });
         Method("ProjectionSize", new SimSiam { ProjectionSize = 1 });
 

@@ -40,4 +40,12 @@ internal static class Snippets
         var method = new MoCoV2 { Augmentations = [gentle, gentle] };
         return method;
     }
+
+    public static SwAV SmallViews()
+    {
+        var global = ImageAugmentations.SwavGlobal with { Blur = null };
+        var small = ImageAugmentations.SwavLocal with { Size = 16, Blur = null };
+        var method = new SwAV { Augmentations = [global, global, small, small, small, small] };
+        return method;
+    }
 }

@@ -23,6 +23,9 @@ internal static class TrajectoryAnswers
         ["trajectory_moco_v3"] = given => Train(given, MoCoV3(given)),
         ["trajectory_byol"] = given => Train(given, Byol(given)),
         ["trajectory_simsiam"] = given => Train(given, SimSiam(given)),
+        ["trajectory_swav"] = given => Train(given, SwAV(given, jointForward: true)),
+        ["trajectory_swav_multicrop"] = given => Train(given, SwAV(given, jointForward: true)),
+        ["trajectory_swav_per_view"] = given => Train(given, SwAV(given, jointForward: false)),
     };
 
     private static SimClrV1 SimClr(KnownAnswerCase given, bool jointForward)
@@ -98,6 +101,24 @@ internal static class TrajectoryAnswers
             HiddenSize = projector.HiddenSize,
             ProjectionSize = projector.OutputSize,
             BottleneckSize = predictor.HiddenSize,
+        };
+    }
+
+    private static SwAV SwAV(KnownAnswerCase given, bool jointForward)
+    {
+        Stack projector = new(given, "projector");
+        return new SwAV
+        {
+            Prototypes = given.Inputs.GetProperty("initial").GetProperty("prototypes.weight").GetArrayLength(),
+            Temperature = given.Parameters.GetProperty("temperature").GetDouble(),
+            Epsilon = given.Parameters.GetProperty("epsilon").GetDouble(),
+            SinkhornIterations = given.Parameters.GetProperty("iterations").GetInt32(),
+            QueueLength = 0,
+            FrozenPrototypeSteps = given.Parameters.GetProperty("frozen_prototype_steps").GetInt64(),
+            ProjectorLayers = projector.Layers,
+            HiddenSize = projector.HiddenSize,
+            ProjectionSize = projector.OutputSize,
+            JointForward = jointForward,
         };
     }
 

@@ -20,6 +20,7 @@ public sealed class ObjectiveGradientTests
         ["NormalizedDistance"] = (x, y, z) => NormalizedDistance.Symmetric(x, z, z, y),
         ["NegativeCosine"] = (x, y, z) => NegativeCosine.Symmetric(x, z, z, y),
         ["InvarianceSpread"] = (x, y, z) => InvarianceSpread.LossOfUnitRows(x, y, 2), // anchors alone move
+        ["CrossViewEntropy, swapped"] = (x, y, z) => CrossViewEntropy.Loss([Sinkhorn.Assign(y, 0.5, 3), Sinkhorn.Assign(z, 0.5, 3)], [x, z, x], 0.3),
         ["InvarianceSpread, paper"] = (x, y, z) => InvarianceSpread.PaperLoss(x, y, 0.3),
     };
 
