@@ -32,7 +32,7 @@ internal static class StepProfile
             }
             using (optimize.Count())
             using (no_grad())
-                optimizer.Step(0.01, 0.01);
+                optimizer.Step(step, 0.01, 0.01);
         }
         StepClock[] clocks = [views, forward, read, backward, optimize];
         double total = clocks.Sum(clock => clock.Wall);

@@ -211,6 +211,8 @@ public sealed class BadInputTests : IDisposable
         Method("Augmentations", new SimClrV1 { Augmentations = [ImageAugmentations.MoCoV2] });
         Method("Augmentations", new MoCoV2 { Augmentations = [.. Enumerable.Repeat(ImageAugmentations.MoCoV2, 3)] });
         Method("Augmentations", new SimSiam { Augmentations = [] });
+        Method("Augmentations", new SimClrV1 { Augmentations = [new(), new() { Size = 8 }] });
+        View("Size", new() { Size = 0 });
         Method("Augmentations", new OwnMethod { Augmentations = [] });
         Method("Augmentations", new SimSiam { Augmentations = [null!, null!] });
         View("Crop.MinArea", new() { Crop = new(0, 1) });
@@ -254,6 +256,17 @@ public sealed class BadInputTests : IDisposable
         Bank(new Cmc());
         Method("ProximalWeight", new InstDisc { ProximalWeight = -1 });
         Method("ProximalWeight", new InstDisc { ProximalWeight = double.NaN });
+        Method("Augmentations", new SwAV { Augmentations = [new()] });
+        Method("Augmentations", new SwAV { Augmentations = [new(), new() { Size = 8 }] });
+        foreach (int count in new[] { 0, 1 })
+            Method("Prototypes", new SwAV { Prototypes = count });
+        Method("Temperature", new SwAV { Temperature = 0 });
+        Method("Epsilon", new SwAV { Epsilon = double.NaN });
+        Method("SinkhornIterations", new SwAV { SinkhornIterations = 0 });
+        Method("QueueLength", new SwAV { QueueLength = -1 });
+        Method("QueueStartStep", new SwAV { QueueStartStep = -1 });
+        Method("FrozenPrototypeSteps", new SwAV { FrozenPrototypeSteps = -1 });
+        Method("ProjectionSize", new SwAV { ProjectionSize = 1 });
         Method("BottleneckSize", new SimSiam { BottleneckSize = 0 });
         Method("ProjectionSize", new SimSiam { ProjectionSize = 1 });
 
@@ -332,6 +345,15 @@ public sealed class BadInputTests : IDisposable
     public void A_users_method_that_leaves_something_out_is_refused_before_training()
         => Fails<ArgumentException>(
             () => Estimator("Bytes", Gray, method: new Forgetful()).Fit(View(Rows(8))), "Forgetful.Resolve", "Optimizer");
+
+    [Theory]
+    [InlineData(7, "Augmentations[0].Size", "8, the encoder's minimum")]
+    [InlineData(17, "Augmentations[0].Size", "16, the run's size")]
+    public void A_view_that_the_encoder_cannot_take_is_refused_before_training(int size, params string[] parts)
+    {
+        var view = new ImageAugmentation { Size = size };
+        Fails<ArgumentException>(() => Estimator("Bytes", Gray, method: new SimSiam { Augmentations = [view, view] }).Fit(View(Rows(8))), parts);
+    }
 
     [Fact]
     public void A_users_setting_that_json_cannot_hold_is_refused_before_training()

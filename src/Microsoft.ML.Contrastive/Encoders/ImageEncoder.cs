@@ -37,6 +37,9 @@ public abstract record ImageEncoder
     [JsonIgnore]
     public abstract int MinImageSize { get; }
 
+    /// <summary>Height and width of what it takes are multiples of this.</summary>
+    internal virtual int SideMultiple => 1;
+
     /// <summary>Four 3x3 convolutions; see <see cref="Contrastive.SmallConvNet"/>.</summary>
     /// <param name="width">Channels of the first convolution, 1 to 256. The default value is 32, which gives 256 features.</param>
     /// <param name="grid">Areas a side that the last map is averaged over, 1 to 4; features grow by its square. The default value is 1.</param>

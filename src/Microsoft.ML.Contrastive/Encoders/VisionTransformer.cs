@@ -54,6 +54,8 @@ public sealed record VisionTransformer : ImageEncoder
     [JsonIgnore]
     public override int MinImageSize => Patch;
 
+    internal override int SideMultiple => Patch;
+
     /// <remarks>Bounded so that an edited model file cannot ask for more memory than the largest of them, ViT-B, would.</remarks>
     internal override void Validate()
     {

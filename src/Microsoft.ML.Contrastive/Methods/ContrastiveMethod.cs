@@ -83,7 +83,18 @@ public abstract record ContrastiveMethod
         if (missing is not null)
             throw new ArgumentException($"{GetType().Name}.Resolve left {missing} null: fill it there, or set it on the method.", missing);
         method.Validate(facts.BatchSize);
+        foreach ((int view, ImageAugmentation recipe) in method.Augmentations!.Index())
+            if (recipe.Size is { } size)
+                CheckViewSize(view, size, facts);
         return method;
+    }
+
+    /// <summary>A view that the network can't take is refused here, by name: within a step it would end in native code.</summary>
+    private void CheckViewSize(int view, int size, RunFacts facts)
+    {
+        int least = facts.Encoder?.MinImageSize ?? 1, multiple = facts.Encoder?.SideMultiple ?? 1, most = Math.Max(facts.ImageHeight, facts.ImageWidth);
+        if (size < least || size > most || size % multiple != 0)
+            throw new ArgumentException($"Augmentations[{view}].Size of {GetType().Name} is {size} pixels, but must be from {least}, the encoder's minimum, to {most}, the run's size{(multiple > 1 ? $", and a multiple of the patch, {multiple}" : "")}.", nameof(Augmentations));
     }
 
     /// <summary>This recipe with every null filled, by documented rules alone. The base fills nothing: override it.</summary>
@@ -96,10 +107,14 @@ public abstract record ContrastiveMethod
     /// <summary>Builds what trains. Called on a resolved record.</summary>
     public abstract Learner CreateLearner(LearnerSetup setup);
 
-    /// <summary>Throws unless <see cref="Augmentations"/> is null or has this many recipes.</summary>
+    /// <summary>Throws unless <see cref="Augmentations"/> is null or has this many recipes, all of one <see cref="ImageAugmentation.Size"/>.</summary>
     protected void RequireViews(int count)
     {
-        if (Augmentations is { } given && given.Count != count)
+        if (Augmentations is not { } given)
+            return;
+        if (given.Count != count)
             throw new ArgumentException($"{GetType().Name} needs {count} views, but Augmentations has {given.Count}.", nameof(Augmentations));
+        if (given.Any(recipe => recipe.Size != given[0].Size))
+            throw new ArgumentException($"{GetType().Name} needs views of one size, but the Size of its Augmentations differs.", nameof(Augmentations));
     }
 }

@@ -41,4 +41,10 @@ public abstract class Learner : nn.Module
 
     /// <summary>True for parameters whose learning rate does not follow the schedule, such as SimSiam's predictor.</summary>
     public virtual bool HasConstantRate(string parameterName) => false;
+
+    /// <summary>
+    /// Steps at the start in which the optimizer leaves a parameter as it is, whatever its gradient and without decay; 0, the default,
+    /// for none. What it remembers of the parameter begins afterwards.
+    /// </summary>
+    public virtual long FrozenSteps(string parameterName) => 0;
 }

@@ -6,6 +6,12 @@ namespace Microsoft.ML.Contrastive;
 /// <summary>Shapes are checked here, by name, before they reach native code.</summary>
 internal static class ShapeCheck
 {
+    public static void Matrix(Tensor rows, [CallerArgumentExpression(nameof(rows))] string name = "")
+    {
+        if (rows.dim() != 2 || rows.numel() == 0)
+            throw new ArgumentException($"{name} must be [N, D] with at least one number, not {Print(rows)}.", name);
+    }
+
     public static void SameMatrices(
         Tensor first, Tensor second,
         [CallerArgumentExpression(nameof(first))] string firstName = "", [CallerArgumentExpression(nameof(second))] string secondName = "")

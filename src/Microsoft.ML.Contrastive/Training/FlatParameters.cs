@@ -8,8 +8,9 @@ namespace Microsoft.ML.Contrastive;
 /// <param name="Tensors">Each parameter with its gradient: views into the two buffers.</param>
 /// <param name="IsMatrix">True for weights of two dimensions and more; false for biases and the scales and shifts of norms.</param>
 /// <param name="ConstantRate">True where the rate does not follow the schedule.</param>
+/// <param name="FrozenSteps">Steps at the start in which the values stay.</param>
 internal sealed record ParameterGroup(
-    Tensor Values, Tensor Gradients, IReadOnlyList<(Tensor Value, Tensor Gradient)> Tensors, bool IsMatrix, bool ConstantRate);
+    Tensor Values, Tensor Gradients, IReadOnlyList<(Tensor Value, Tensor Gradient)> Tensors, bool IsMatrix, bool ConstantRate, long FrozenSteps);
 
 /// <summary>
 /// Lays a learner's trainable parameters, their gradients and their momentum targets into three buffers, of which the
@@ -42,8 +43,9 @@ internal sealed class FlatParameters : IDisposable
                 targets.TryGetValue(entry.parameter.Handle, out var found) ? found.Pair : -1,
                 found.Target,
                 IsMatrix: entry.parameter.dim() > 1,
-                ConstantRate: learner.HasConstantRate(entry.name)))
-            .OrderBy(slot => (slot.IsMatrix, slot.ConstantRate, slot.Pair))];
+                ConstantRate: learner.HasConstantRate(entry.name),
+                FrozenSteps: learner.FrozenSteps(entry.name)))
+            .OrderBy(slot => (slot.IsMatrix, slot.ConstantRate, slot.FrozenSteps, slot.Pair))];
         if (slots.Length == 0)
             throw new InvalidOperationException("The method has no trainable parameter.");
 
@@ -56,7 +58,7 @@ internal sealed class FlatParameters : IDisposable
         var groups = new List<ParameterGroup>();
         long start = 0;
         using var noGradient = no_grad();
-        foreach (var kind in slots.GroupBy(slot => (slot.IsMatrix, slot.ConstantRate)))
+        foreach (var kind in slots.GroupBy(slot => (slot.IsMatrix, slot.ConstantRate, slot.FrozenSteps)))
         {
             long groupStart = start;
             var tensors = new List<(Tensor, Tensor)>();
@@ -76,7 +78,7 @@ internal sealed class FlatParameters : IDisposable
                     _followers.Add((learner.MomentumPairs[run.Key], Slice(_values, runStart, start), Slice(_targets!, runStart, start)));
             }
             groups.Add(new ParameterGroup(
-                Slice(_values, groupStart, start), Slice(_gradients, groupStart, start), tensors, kind.Key.IsMatrix, kind.Key.ConstantRate));
+                Slice(_values, groupStart, start), Slice(_gradients, groupStart, start), tensors, kind.Key.IsMatrix, kind.Key.ConstantRate, kind.Key.FrozenSteps));
         }
         Groups = groups;
     }
@@ -133,7 +135,7 @@ internal sealed class FlatParameters : IDisposable
         parameter.set_(view);
     }
 
-    private sealed record Slot(Tensor Parameter, int Pair, Tensor? Target, bool IsMatrix, bool ConstantRate)
+    private sealed record Slot(Tensor Parameter, int Pair, Tensor? Target, bool IsMatrix, bool ConstantRate, long FrozenSteps)
     {
         public long PaddedLength => (Parameter.numel() + Alignment - 1) / Alignment * Alignment;
     }

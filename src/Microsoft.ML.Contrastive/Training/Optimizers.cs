@@ -17,16 +17,21 @@ internal abstract class Optimizer : IDisposable
     /// <summary>Named tensors that a resumed run needs.</summary>
     public abstract IEnumerable<(string Name, Tensor Value)> State { get; }
 
-    /// <summary>One step. The gradients may be overwritten.</summary>
+    /// <summary>One step, which leaves out what is still frozen. The gradients may be overwritten.</summary>
+    /// <param name="step">Where the run stands.</param>
     /// <param name="rate">The scheduled rate.</param>
     /// <param name="constantRate">The rate of groups that do not follow the schedule.</param>
-    public abstract void Step(double rate, double constantRate);
+    public abstract void Step(Step step, double rate, double constantRate);
 
     public void Dispose()
     {
         foreach ((_, Tensor value) in State)
             value.Dispose();
     }
+
+    /// <summary>The groups that move in a step, with their place among all.</summary>
+    private protected static IEnumerable<(int Index, ParameterGroup Group)> Moving(IReadOnlyList<ParameterGroup> groups, Step step)
+        => groups.Index().Where(each => step.Index >= each.Item.FrozenSteps);
 
     private protected static Tensor[] ZerosLike(IReadOnlyList<ParameterGroup> groups) => [.. groups.Select(group => zeros_like(group.Values))];
 
@@ -41,9 +46,9 @@ internal sealed class SgdOptimizer(Sgd settings, IReadOnlyList<ParameterGroup> g
 
     public override IEnumerable<(string Name, Tensor Value)> State => _velocity.Select((value, i) => ($"velocity.{i}", value));
 
-    public override void Step(double rate, double constantRate)
+    public override void Step(Step step, double rate, double constantRate)
     {
-        foreach ((int i, ParameterGroup group) in groups.Index())
+        foreach ((int i, ParameterGroup group) in Moving(groups, step))
         {
             double decay = DecayOf(settings, group);
             if (decay > 0)
@@ -61,10 +66,10 @@ internal sealed class LarsOptimizer(Lars settings, IReadOnlyList<ParameterGroup>
 
     public override IEnumerable<(string Name, Tensor Value)> State => _velocity.Select((value, i) => ($"velocity.{i}", value));
 
-    public override void Step(double rate, double constantRate)
+    public override void Step(Step step, double rate, double constantRate)
     {
         using var scope = NewDisposeScope();
-        foreach ((int i, ParameterGroup group) in groups.Index())
+        foreach ((int i, ParameterGroup group) in Moving(groups, step))
         {
             double decay = DecayOf(settings, group);
             if (decay > 0)
@@ -96,13 +101,14 @@ internal sealed class AdamWOptimizer(AdamW settings, IReadOnlyList<ParameterGrou
         .. _mean.Select((value, i) => ($"mean.{i}", value)), .. _square.Select((value, i) => ($"square.{i}", value)), ("steps", _steps),
     ];
 
-    public override void Step(double rate, double constantRate)
+    public override void Step(Step step, double rate, double constantRate)
     {
         using var scope = NewDisposeScope();
-        long done = _steps.add_(1).item<long>();
-        double correct1 = 1 - Math.Pow(settings.Beta1, done), correct2 = 1 - Math.Pow(settings.Beta2, done);
-        foreach ((int i, ParameterGroup group) in groups.Index())
+        long steps = _steps.add_(1).item<long>();
+        foreach ((int i, ParameterGroup group) in Moving(groups, step))
         {
+            long done = steps - group.FrozenSteps; // means of what was frozen are younger
+            double correct1 = 1 - Math.Pow(settings.Beta1, done), correct2 = 1 - Math.Pow(settings.Beta2, done);
             double own = group.ConstantRate ? constantRate : rate, decay = DecayOf(settings, group);
             if (decay > 0)
                 group.Values.mul_(1 - own * decay);

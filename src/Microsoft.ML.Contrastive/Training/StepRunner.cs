@@ -60,7 +60,7 @@ internal sealed class StepRunner : IDisposable
                 if (norm > limit)
                     _parameters.Gradients.mul_(limit / norm);
             }
-            _optimizer.Step(rate, constantRate);
+            _optimizer.Step(step, rate, constantRate);
             _parameters.UpdateTargets(MomentumTiming.AfterStep, step);
             Learner.AfterStep(step);
             return new StepResult(value, measureEmbedding && step.Embedding is { } embedding ? Collapse.EmbeddingDeviation(embedding) : double.NaN);

@@ -47,7 +47,13 @@ public sealed class Views : IDisposable
     public Tensor this[int index] => _views[index];
 
     /// <summary>All views under each other, view 0 first: [Count * N, ...].</summary>
-    public Tensor Stacked() => _views.Length == 1 ? _views[0].alias() : cat(_views, 0);
+    /// <exception cref="InvalidOperationException">The views differ in size.</exception>
+    public Tensor Stacked()
+    {
+        if (_views.Any(view => !view.shape.AsSpan().SequenceEqual(_views[0].shape)))
+            throw new InvalidOperationException("Views of different sizes can't be stacked: let each size pass by itself.");
+        return _views.Length == 1 ? _views[0].alias() : cat(_views, 0);
+    }
 
     /// <summary>Both of two views through a network: as one batch of 2N, which batch norm sees together, or one after the other.</summary>
     internal (Tensor First, Tensor Second) Projected(Func<Tensor, Tensor> network, bool joint)

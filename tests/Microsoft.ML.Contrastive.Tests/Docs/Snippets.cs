@@ -56,5 +56,11 @@ internal static class Snippets
         GeometryMetrics geometry = ml.Representation().EvaluateGeometry(test, "Features");
 
         Console.WriteLine($"{knn.Accuracy:P1} {probe.Accuracy:P1} {geometry.EffectiveRank:f1} of {geometry.FeatureSize}");
+    public static SwAV SmallViews()
+    {
+        var global = ImageAugmentations.SwavGlobal with { Blur = null };
+        var small = ImageAugmentations.SwavLocal with { Size = 16, Blur = null };
+        var method = new SwAV { Augmentations = [global, global, small, small, small, small] };
+        return method;
     }
 }

@@ -27,6 +27,9 @@ internal static class TrajectoryAnswers
         ["trajectory_instdisc_nce"] = given => Train(given, InstDisc(given, BankContrast.Nce)),
         ["trajectory_instdisc_nce_proximal"] = given => Train(given, InstDisc(given, BankContrast.Nce)),
         ["trajectory_cmc"] = given => Train(given, Cmc(given)),
+        ["trajectory_swav"] = given => Train(given, SwAV(given, jointForward: true)),
+        ["trajectory_swav_multicrop"] = given => Train(given, SwAV(given, jointForward: true)),
+        ["trajectory_swav_per_view"] = given => Train(given, SwAV(given, jointForward: false)),
     };
 
     private static SimClrV1 SimClr(KnownAnswerCase given, bool jointForward)
@@ -142,6 +145,24 @@ internal static class TrajectoryAnswers
 
     private static double NumberOrZero(KnownAnswerCase given, string parameter)
         => given.Parameters.TryGetProperty(parameter, out JsonElement value) ? value.GetDouble() : 0;
+
+    private static SwAV SwAV(KnownAnswerCase given, bool jointForward)
+    {
+        Stack projector = new(given, "projector");
+        return new SwAV
+        {
+            Prototypes = given.Inputs.GetProperty("initial").GetProperty("prototypes.weight").GetArrayLength(),
+            Temperature = given.Parameters.GetProperty("temperature").GetDouble(),
+            Epsilon = given.Parameters.GetProperty("epsilon").GetDouble(),
+            SinkhornIterations = given.Parameters.GetProperty("iterations").GetInt32(),
+            QueueLength = 0,
+            FrozenPrototypeSteps = given.Parameters.GetProperty("frozen_prototype_steps").GetInt64(),
+            ProjectorLayers = projector.Layers,
+            HiddenSize = projector.HiddenSize,
+            ProjectionSize = projector.OutputSize,
+            JointForward = jointForward,
+        };
+    }
 
     private static JsonObject? Train(KnownAnswerCase given, ContrastiveMethod method)
     {

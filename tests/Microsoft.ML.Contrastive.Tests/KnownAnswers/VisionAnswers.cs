@@ -25,6 +25,10 @@ internal static partial class VisionAnswers
         ["instdisc_full_softmax"] = InstDiscSoftmax,
         ["cmc_nce_two_views"] = CmcTwoViews,
         ["rgb_to_lab_cmc"] = Lab,
+        ["swav_sinkhorn"] = Assignments,
+        ["swav_sinkhorn_soft"] = Assignments,
+        ["sinkhorn_constant_scores"] = Assignments,
+        ["swav_swapped_prediction"] = SwappedPrediction,
         ["sincos_2d_position"] = Positions,
         ["ema_constant"] = ConstantMomentum,
         ["ema_cosine_byol"] = given => AtSteps(given, step => MomentumSchedule.CosineToOne(Number(given, "base"))(step, Whole(given, "total_steps"))),
@@ -282,6 +286,48 @@ internal static partial class VisionAnswers
     }
 
     private static Tensor Indices(KnownAnswerCase given, string name) => given.Inputs.GetProperty(name).ToTensor().to(ScalarType.Int64);
+
+    private static JsonObject Assignments(KnownAnswerCase given)
+    {
+        Tensor scores = given.Inputs.TryGetProperty("scores", out JsonElement own) ? own.ToTensor() : Scores(given, "z_raw");
+        double epsilon = Number(given, "epsilon");
+        Tensor assigned = Sinkhorn.Assign(scores, epsilon, (int)Whole(given, "iterations"));
+        return new JsonObject
+        {
+            ["scores"] = scores.ToJson(),
+            ["Q"] = assigned.ToJson(),
+            ["row_sums"] = assigned.sum(1).ToJson(),
+            ["col_sums"] = assigned.sum([0]).ToJson(),
+            ["col_sums_1_iter"] = Sinkhorn.Assign(scores, epsilon, 1).sum([0]).ToJson(),
+            ["col_sums_100_iters"] = Sinkhorn.Assign(scores, epsilon, 100).sum([0]).ToJson(),
+            ["col_target"] = (double)scores.shape[0] / scores.shape[1],
+        };
+    }
+
+    private static JsonObject SwappedPrediction(KnownAnswerCase given)
+    {
+        Tensor[] scores = [Scores(given, "z1_raw"), Scores(given, "z2_raw"), Scores(given, "z_local_raw")];
+        Tensor[] assigned = [.. scores[..2].Select(view => Sinkhorn.Assign(view, Number(given, "epsilon"), (int)Whole(given, "iterations")))];
+        return new JsonObject
+        {
+            ["Q1"] = assigned[0].ToJson(),
+            ["Q2"] = assigned[1].ToJson(),
+            ["loss_2_views"] = CrossViewEntropy.Loss(assigned, scores[..2], Number(given, "temperature")).ToJson(),
+            ["loss_2_plus_1_views"] = CrossViewEntropy.Loss(assigned, scores, Number(given, "temperature")).ToJson(),
+        };
+    }
+
+    /// <summary>Similarity of a case's rows to its prototypes, by the library's prototypes.</summary>
+    private static Tensor Scores(KnownAnswerCase given, string rows)
+    {
+        Tensor unit = given.Inputs.GetProperty("prototypes_unit").ToTensor();
+        using var generator = new Generator(0);
+        var prototypes = new Prototypes(unit.shape[0], unit.shape[1], generator);
+        prototypes.to(ScalarType.Float64);
+        using (no_grad())
+            prototypes.Weight.copy_(unit);
+        return prototypes.Scores(given.Inputs.GetProperty(rows).ToTensor()).detach();
+    }
 
     private static JsonObject? Positions(KnownAnswerCase given)
     {

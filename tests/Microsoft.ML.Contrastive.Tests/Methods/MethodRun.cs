@@ -11,11 +11,13 @@ internal sealed class MethodRun : IDisposable
     private readonly Generator _generator;
     private readonly long _steps;
     private readonly double _rate;
+    private readonly OptimizerSettings _optimizer;
     private StepRunner? _runner;
     private long _done;
 
-    public MethodRun(ContrastiveMethod method, ImageEncoder? encoder = null, long steps = 10, double rate = 0.1)
+    public MethodRun(ContrastiveMethod method, ImageEncoder? encoder = null, long steps = 10, double rate = 0.1, OptimizerSettings? optimizer = null)
     {
+        _optimizer = optimizer ?? new Sgd { Momentum = 0 };
         NativeTorch.EnsureLoaded();
         (_scope, _generator, _steps, _rate) = (NewDisposeScope(), new Generator(5), steps, rate);
         encoder = method.EncoderFor(encoder ?? ImageEncoder.SmallConvNet(2));
@@ -38,10 +40,10 @@ internal sealed class MethodRun : IDisposable
     /// <summary>Two views of as many examples, random numbers all; the examples are the first of the data, or those that follow <paramref name="firstRow"/>.</summary>
     public Contrastive.Views RandomViews(long firstRow = 0) => new(Random(), Random()) { RowIndices = arange(firstRow, firstRow + BatchSize) };
 
-    /// <summary>One training step of plain SGD; gives the loss before it.</summary>
+    /// <summary>One training step, of plain SGD unless another optimizer was given; gives the loss before it.</summary>
     public double Step(Contrastive.Views? views = null)
     {
-        _runner ??= new StepRunner(Learner, new Sgd { Momentum = 0 });
+        _runner ??= new StepRunner(Learner, _optimizer);
         return _runner.Run(views ?? RandomViews(), new Step(_done++, _steps, seed: 1), _rate, _rate).Loss;
     }
 

@@ -20,6 +20,7 @@ public sealed class ObjectiveGradientTests
         ["NormalizedDistance"] = (x, y, z) => NormalizedDistance.Symmetric(x, z, z, y),
         ["NegativeCosine"] = (x, y, z) => NegativeCosine.Symmetric(x, z, z, y),
         ["InvarianceSpread"] = (x, y, z) => InvarianceSpread.LossOfUnitRows(x, y, 2), // anchors alone move
+        ["CrossViewEntropy, swapped"] = (x, y, z) => CrossViewEntropy.Loss([Sinkhorn.Assign(y, 0.5, 3), Sinkhorn.Assign(z, 0.5, 3)], [x, z, x], 0.3),
         ["InvarianceSpread, paper"] = (x, y, z) => InvarianceSpread.PaperLoss(x, y, 0.3),
         ["InstanceDiscrimination, softmax"] = (x, y, z) => InstanceDiscrimination.SoftmaxLoss(x, y, tensor(new long[] { 3, 0, 1, 2 }), 0.3),
         ["InstanceDiscrimination, NCE over gathered rows"] = (x, y, z) => Nce(x, y.repeat(25, 1)),

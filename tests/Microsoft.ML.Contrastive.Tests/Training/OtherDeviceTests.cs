@@ -37,7 +37,7 @@ public sealed class OtherDeviceTests
         using var parameters = new FlatParameters(learner);
         using Optimizer optimizer = Optimizer.Create(resolved.Optimizer!, parameters.Groups);
         using var noGradient = no_grad();
-        optimizer.Step(0.1, 0.1);
+        optimizer.Step(new Step(facts.TotalSteps - 1, facts.TotalSteps, seed: 1), 0.1, 0.1);
         foreach (MomentumTiming timing in Enum.GetValues<MomentumTiming>())
             parameters.UpdateTargets(timing, new Step(0, facts.TotalSteps, seed: 1));
         Assert.All(learner.state_dict().Values, AssertMoved);

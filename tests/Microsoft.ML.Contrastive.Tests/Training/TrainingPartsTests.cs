@@ -141,26 +141,28 @@ public sealed class TrainingPartsTests : IDisposable
     {
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
-        using var learner = new Toy(_generator);
+        using var learner = new Toy(_generator, frozenSteps: 1);
         using var flat = new FlatParameters(learner);
         using var optimizer = Optimizer.Create(settings, flat.Groups);
         var parameters = learner.named_parameters().Where(entry => entry.parameter.requires_grad).ToArray();
         foreach ((_, TorchSharp.Modules.Parameter parameter) in parameters)
             parameter.add_(Random(parameter.shape), alpha: 0.3); // norms and their shifts start at 1 and 0
-        Reference[] references = [.. parameters.Select(entry => new Reference(entry.parameter.clone(), learner.HasConstantRate(entry.name)))];
+        Reference[] references = [.. parameters.Select(entry => new Reference(entry.parameter.clone(), learner.HasConstantRate(entry.name), learner.FrozenSteps(entry.name)))];
         for (int step = 1; step <= 3; step++)
         {
             foreach (((_, TorchSharp.Modules.Parameter parameter), Reference reference) in parameters.Zip(references))
             {
                 Tensor gradient = Random(parameter.shape);
                 parameter.grad!.copy_(gradient);
-                reference.Step(settings, gradient, step, reference.ConstantRate ? 0.3 : 0.1 * step);
+                if (step > reference.FrozenSteps)
+                    reference.Step(settings, gradient, step - (int)reference.FrozenSteps, reference.ConstantRate ? 0.3 : 0.1 * step);
             }
-            optimizer.Step(0.1 * step, constantRate: 0.3);
+            optimizer.Step(new Step(step - 1, 3, seed: 0), 0.1 * step, constantRate: 0.3);
             foreach (((_, TorchSharp.Modules.Parameter parameter), Reference reference) in parameters.Zip(references))
                 TensorAssert.Equal(reference.Value, parameter.detach());
         }
         Assert.Contains(references, reference => reference.ConstantRate);
+        Assert.Contains(references, reference => reference.FrozenSteps == 1);
     }
 
     [Fact]
@@ -259,13 +261,15 @@ public sealed class TrainingPartsTests : IDisposable
     private Tensor Random(params long[] shape) => empty(shape).normal_(0, 1, _generator);
 
     /// <summary>One tensor, and the formulas as they stand in the papers.</summary>
-    private sealed class Reference(Tensor value, bool constantRate)
+    private sealed class Reference(Tensor value, bool constantRate, long frozenSteps)
     {
         private Tensor _first = zeros_like(value), _second = zeros_like(value);
 
         public Tensor Value { get; private set; } = value;
 
         public bool ConstantRate { get; } = constantRate;
+
+        public long FrozenSteps { get; } = frozenSteps;
 
         public void Step(OptimizerSettings settings, Tensor gradient, int step, double rate)
         {
@@ -301,9 +305,14 @@ public sealed class TrainingPartsTests : IDisposable
     {
         private readonly nn.Module<Tensor, Tensor> encoder, target_encoder, predictor;
 
-        public Toy(Generator generator)
+        private readonly long _frozenSteps;
+
+        /// <param name="generator">Where the weights are drawn from.</param>
+        /// <param name="frozenSteps">Of the predictor's weight and of the encoder's first convolution.</param>
+        public Toy(Generator generator, long frozenSteps = 0)
             : base(nameof(Toy))
         {
+            _frozenSteps = frozenSteps;
             encoder = Build();
             target_encoder = Build();
             predictor = new Linear(3, 3, generator);
@@ -327,6 +336,8 @@ public sealed class TrainingPartsTests : IDisposable
         }
 
         public override bool HasConstantRate(string parameterName) => parameterName.StartsWith("predictor.", StringComparison.Ordinal);
+
+        public override long FrozenSteps(string parameterName) => parameterName is "predictor.weight" or "encoder.0.weight" ? _frozenSteps : 0;
     }
 
     private sealed class Collect(List<double> rates) : IProgress<TrainingProgress>

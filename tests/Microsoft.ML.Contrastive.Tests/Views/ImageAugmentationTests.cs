@@ -4,6 +4,7 @@ public sealed class ImageAugmentationTests
 {
     public static TheoryData<string, ImageAugmentation> OutOfRange => new()
     {
+        { "Size", new() { Size = 0 } },
         { "FlipProbability", new() { FlipProbability = -0.1 } },
         { "FlipProbability", new() { FlipProbability = double.NaN } },
         { "GrayscaleProbability", new() { GrayscaleProbability = 1.1 } },
@@ -30,6 +31,7 @@ public sealed class ImageAugmentationTests
     [
         new ImageAugmentation(), ImageAugmentations.SimClr(), ImageAugmentations.SimClr(0), ImageAugmentations.SimClr(2.5, blur: false), ImageAugmentations.MoCoV1,
         ImageAugmentations.MoCoV2, ImageAugmentations.SimSiam, ImageAugmentations.ByolFirst, ImageAugmentations.ByolSecond,
+        ImageAugmentations.SwavGlobal, ImageAugmentations.SwavLocal,
     ];
 
     [Theory]

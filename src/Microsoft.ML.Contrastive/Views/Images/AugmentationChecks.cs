@@ -9,6 +9,8 @@ internal static class AugmentationChecks
     /// <exception cref="ArgumentOutOfRangeException">A setting is out of the range that its documentation gives.</exception>
     public static void Check(ImageAugmentation augmentation)
     {
+        if (augmentation.Size is { } size)
+            Within(size, 1, double.MaxValue);
         Within(augmentation.FlipProbability, 0, 1);
         Within(augmentation.GrayscaleProbability, 0, 1);
         if (augmentation.Crop is { } crop)

@@ -7,6 +7,13 @@ namespace Microsoft.ML.Contrastive;
 /// </summary>
 public sealed record ImageAugmentation
 {
+    /// <summary>
+    /// Height and width of the view in pixels, for methods whose views differ in size (multi-crop; Caron et al. 2020, section 3.3): from the
+    /// encoder's minimum to the run's longer side, and in multiples of a <see cref="VisionTransformer"/>'s patch. Null, the default, for
+    /// the run's own height and width.
+    /// </summary>
+    public int? Size { get; init; }
+
     /// <summary>Random resized crop; null takes the whole picture, resized. The default value crops 0.2 to 1 of the area.</summary>
     public RandomResizedCrop? Crop { get; init; } = new(0.2, 1);
 

@@ -68,4 +68,13 @@ public static class ImageAugmentations
         Blur = new GaussianBlur(0.1),
         Solarize = new Solarization(0.2),
     };
+
+    /// <summary>
+    /// SwAV's large views (Caron et al. 2020, "Unsupervised Learning of Visual Features by Contrasting Cluster Assignments", appendix, and
+    /// its published code): SimCLR's with crops of 0.14 to 1 of the area.
+    /// </summary>
+    public static ImageAugmentation SwavGlobal { get; } = SimClr() with { Crop = new RandomResizedCrop(0.14, 1) };
+
+    /// <summary>SwAV's small views: crops of 0.05 to 0.14 of the area, otherwise the same. Give it a <see cref="ImageAugmentation.Size"/>; 96 for pictures of 224 pixels in the paper.</summary>
+    public static ImageAugmentation SwavLocal { get; } = SwavGlobal with { Crop = new RandomResizedCrop(0.05, 0.14) };
 }

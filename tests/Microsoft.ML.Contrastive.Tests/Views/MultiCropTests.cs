@@ -1,0 +1,118 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Contrastive.Tests;
+
+public sealed class MultiCropTests
+{
+    private static readonly ImageAugmentation s_global = new() { Blur = new(1) }, s_local = new() { Crop = new(0.05, 0.14), Blur = new(1) };
+
+    public MultiCropTests() => NativeTorch.EnsureLoaded();
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void Each_view_has_the_size_of_its_recipe_and_its_pixels_are_those_of_a_maker_of_that_size(int channels)
+    {
+        using var scope = NewDisposeScope();
+        var normalization = new Normalization([.. Enumerable.Repeat(0.5f, channels)], [.. Enumerable.Repeat(0.25f, channels)]);
+        byte[][] pictures = [.. Enumerable.Range(0, 5).Select(row => ResizerTests.Bytes(channels * 20 * 24, row))];
+        ImageAugmentation[] recipes = [s_global, s_local with { Size = 9 }, s_global with { Size = 18 }];
+        var maker = new ImageBatchMaker(row => new Picture(pictures[row], 20, 24, channels), recipes, normalization, 16, 18, channels);
+        using Contrastive.Views views = maker.Make([4, 0, 2], epoch: 1, seed: 7);
+        Assert.Equal([[3L, channels, 16, 18], [3L, channels, 9, 9], [3L, channels, 18, 18]], Enumerable.Range(0, 3).Select(view => views[view].shape));
+
+        var alone = new ImageViewMaker(recipes[1], 9, 9, channels, normalization);
+        var random = new SeededRandom(7, 2, 0, 1);
+        var expected = new float[channels * 9 * 9];
+        alone.Make(new Picture(pictures[0], 20, 24, channels), ref random, expected);
+        Assert.Equal(expected, views[1][1].contiguous().data<float>().ToArray());
+    }
+
+    [Theory]
+    [InlineData(true, "8x4 8x2 4x3")]
+    [InlineData(false, "4x4 4x4 4x2 4x2 4x3")]
+    public void Large_views_pass_together_small_ones_by_size_or_each_alone_and_their_order_stays(bool joint, string expected)
+    {
+        using var scope = NewDisposeScope();
+        using var views = new Contrastive.Views(Filled(0, 4), Filled(1, 4), Filled(2, 2), Filled(3, 2), Filled(4, 3));
+        var passed = new List<string>();
+        Tensor[] projected = views.Projected(batch =>
+        {
+            passed.Add($"{batch.shape[0]}x{batch.shape[1]}");
+            return batch.mean([1], keepdim: true);
+        }, large: 2, joint);
+        Assert.Equal(expected, string.Join(' ', passed));
+        Assert.Equal([0f, 1, 2, 3, 4], projected.Select(view => view.mean().item<float>()));
+
+        static Tensor Filled(int value, int width) => full(4, width, value, ScalarType.Float32);
+    }
+
+    [Fact]
+    public void Large_views_never_pass_with_the_others_even_where_all_have_one_size()
+    {
+        using var views = new Contrastive.Views(zeros(3, 2), zeros(3, 2), zeros(3, 2), zeros(3, 2));
+        var rows = new List<long>();
+        views.Projected(batch => { rows.Add(batch.shape[0]); return batch.alias(); }, large: 2, joint: true);
+        Assert.Equal([6L, 6], rows);
+    }
+
+    [Fact]
+    public void Views_of_different_sizes_are_not_stacked()
+    {
+        using var views = new Contrastive.Views(zeros(2, 1, 8, 8), zeros(2, 1, 4, 4));
+        Assert.Throws<InvalidOperationException>(() => views.Stacked());
+    }
+
+    [Theory]
+    [InlineData(32, 0)]
+    [InlineData(63, 0)]
+    [InlineData(64, 32)] // the encoder's minimum
+    [InlineData(112, 48)]
+    [InlineData(224, 96)]
+    public void Local_views_have_three_sevenths_of_the_side_and_tiny_pictures_none(int side, int local)
+    {
+        ImageAugmentation[] views = MultiCrop.Recipes(Facts(side, ImageEncoder.ResNet18()), s_global, s_global, s_local, 6);
+        Assert.Equal(local == 0 ? 2 : 8, views.Length);
+        Assert.All(views[..2], view => Assert.Null(view.Size));
+        Assert.All(views[2..], view => Assert.Equal(local, view.Size));
+        Assert.Equal(side >= 64, views[0].Blur is not null);
+        Assert.All(views[2..], view => Assert.Equal(local >= 64, view.Blur is not null));
+    }
+
+    [Fact]
+    public void A_transformers_local_views_are_whole_patches()
+    {
+        Assert.Equal(96, MultiCrop.LocalSide(Facts(224, ImageEncoder.ViTSmall())));
+        Assert.Equal(32, MultiCrop.LocalSide(Facts(64, ImageEncoder.ViTSmall()))); // 27.4 is nearer to two patches than to one
+        Assert.Equal(28, MultiCrop.LocalSide(Facts(64, ImageEncoder.ViTSmall(patch: 4))));
+    }
+
+    public static TheoryData<ImageEncoder, int, int> Networks => new()
+    {
+        { ImageEncoder.SmallConvNet(2), 24, 8 },
+        { ImageEncoder.SmallConvNet(2, grid: 2), 24, 9 },
+        { ImageEncoder.ResNet18(Stem.Small), 16, 9 },
+        { ImageEncoder.ResNet18(), 64, 32 },
+        { new VisionTransformer { Patch = 4, Width = 16, Depth = 1, Heads = 2 }, 24, 8 },
+        { new VisionTransformer { Patch = 4, Width = 16, Depth = 1, Heads = 2, Positions = PositionEmbedding.Learned }, 24, 12 },
+    };
+
+    [Theory]
+    [MemberData(nameof(Networks))]
+    public void Every_encoder_takes_smaller_views_than_it_was_built_for(ImageEncoder encoder, int side, int local)
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(1);
+        using nn.Module<Tensor, Tensor> network = encoder.Build(3, side, side, generator);
+        foreach (int size in new[] { side, local })
+        {
+            Tensor features = network.forward(empty(2, 3, size, size).normal_(0, 1, generator));
+            Assert.Equal([2L, encoder.FeatureSize], features.shape);
+            features.sum().backward();
+            Assert.All(network.parameters(), parameter => Assert.True(parameter.grad!.isfinite().all().item<bool>()));
+        }
+    }
+
+    private static RunFacts Facts(int side, ImageEncoder encoder) => new(1000, 32, 100, side, side, 3, encoder.FeatureSize) { Encoder = encoder };
+}
