@@ -56,6 +56,8 @@ internal static class Snippets
         GeometryMetrics geometry = ml.Representation().EvaluateGeometry(test, "Features");
 
         Console.WriteLine($"{knn.Accuracy:P1} {probe.Accuracy:P1} {geometry.EffectiveRank:f1} of {geometry.FeatureSize}");
+    }
+
     public static SwAV SmallViews()
     {
         var global = ImageAugmentations.SwavGlobal with { Blur = null };
