@@ -23,6 +23,9 @@ internal static class TrajectoryAnswers
         ["trajectory_moco_v3"] = given => Train(given, MoCoV3(given)),
         ["trajectory_byol"] = given => Train(given, Byol(given)),
         ["trajectory_simsiam"] = given => Train(given, SimSiam(given)),
+        ["trajectory_dino"] = given => Dino(given, jointForward: true) is { } method ? Train(given, method) : null,
+        ["trajectory_dino_multicrop"] = given => Dino(given, jointForward: true) is { } method ? Train(given, method) : null,
+        ["trajectory_dino_per_view"] = given => Dino(given, jointForward: false) is { } method ? Train(given, method) : null,
         ["trajectory_swav"] = given => Train(given, SwAV(given, jointForward: true)),
         ["trajectory_swav_multicrop"] = given => Train(given, SwAV(given, jointForward: true)),
         ["trajectory_swav_per_view"] = given => Train(given, SwAV(given, jointForward: false)),
@@ -122,6 +125,33 @@ internal static class TrajectoryAnswers
         };
     }
 
+    /// <summary>Null where the teacher's temperatures lie on no line.</summary>
+    private static Dino? Dino(KnownAnswerCase given, bool jointForward)
+    {
+        Stack head = new(given, "head");
+        double[] temperatures = [.. given.Parameters.GetProperty("teacher_temperatures").EnumerateArray().Select(value => value.GetDouble())];
+        int warmup = Array.IndexOf(temperatures, temperatures[^1]) + 1;
+        var method = new Dino
+        {
+            OutputSize = given.Inputs.GetProperty("initial").GetProperty("centre").GetArrayLength(),
+            StudentTemperature = given.Parameters.GetProperty("student_temperature").GetDouble(),
+            FirstTeacherTemperature = temperatures[0],
+            TeacherTemperature = temperatures[^1],
+            TeacherWarmupSteps = warmup,
+            CentreMomentum = given.Parameters.GetProperty("centre_momentum").GetDouble(),
+            Momentum = given.Parameters.GetProperty("momentum").GetDouble(),
+            MomentumRises = false,
+            FrozenLastLayerSteps = given.Parameters.GetProperty("frozen_last_layer_steps").GetInt64(),
+            ProjectorLayers = head.Layers,
+            HiddenSize = head.HiddenSize,
+            ProjectionSize = head.OutputSize,
+            JointForward = jointForward,
+        };
+        bool isLine = temperatures.Index().All(entry => Math.Abs(
+            entry.Item - Contrastive.Dino.Warmed(method.FirstTeacherTemperature, method.TeacherTemperature, warmup, entry.Index)) < 1e-12);
+        return isLine ? method : null;
+    }
+
     private static JsonObject? Train(KnownAnswerCase given, ContrastiveMethod method)
     {
         if (given.Parameters.TryGetProperty("optimizer", out JsonElement optimizer)
@@ -169,7 +199,7 @@ internal static class TrajectoryAnswers
         }
     }
 
-    private static string NameInCase(string name) => name switch { "queue.keys" => "queue", "queue.pointer" => "pointer", _ => name };
+    private static string NameInCase(string name) => name switch { "queue.keys" => "queue", "queue.pointer" => "pointer", "centre.mean" => "centre", _ => name };
 
     /// <summary>A sequence of layers as its tensors show it: what has none, between the others or behind the encoder's last, is ReLU.</summary>
     private sealed class Stack
