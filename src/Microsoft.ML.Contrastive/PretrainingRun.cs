@@ -55,7 +55,7 @@ internal sealed record PretrainingRun(
         foreach (MomentumPair pair in learner.MomentumPairs)
             pair.CopyToTarget();
         learner.to(Device).train();
-        using var runner = new StepRunner(learner, Method.Optimizer!, Method.MaxGradientNorm);
+        using var runner = new StepRunner(learner, Method.Optimizer!, Method.MaxGradientNorm, Method.MaxParameterGradientNorm);
         if (checkpoint is not null)
             Resume(checkpoint, runner, channel);
 

@@ -256,6 +256,19 @@ public sealed class BadInputTests : IDisposable
         Bank(new Cmc());
         Method("ProximalWeight", new InstDisc { ProximalWeight = -1 });
         Method("ProximalWeight", new InstDisc { ProximalWeight = double.NaN });
+        Method("Augmentations", new Dino { Augmentations = [new()] });
+        Method("Augmentations", new Dino { Augmentations = [new(), new() { Size = 8 }] });
+        Method("OutputSize", new Dino { OutputSize = 1 });
+        Method("StudentTemperature", new Dino { StudentTemperature = 0 });
+        Method("FirstTeacherTemperature", new Dino { FirstTeacherTemperature = -1 });
+        Method("TeacherTemperature", new Dino { TeacherTemperature = double.NaN });
+        Method("TeacherWarmupSteps", new Dino { TeacherWarmupSteps = -1 });
+        Method("FrozenLastLayerSteps", new Dino { FrozenLastLayerSteps = -1 });
+        Method("CentreMomentum", new Dino { CentreMomentum = double.NaN });
+        Method("Momentum", new Dino { Momentum = 2 });
+        Method("ProjectorLayers", new Dino { ProjectorLayers = 0 });
+        Method("ProjectionSize", new Dino { ProjectionSize = 1 });
+        Method("FinalWeightDecay", new Dino { Optimizer = new AdamW { FinalWeightDecay = -1 } });
         Method("Augmentations", new SwAV { Augmentations = [new()] });
         Method("Augmentations", new SwAV { Augmentations = [new(), new() { Size = 8 }] });
         foreach (int count in new[] { 0, 1 })
@@ -274,6 +287,7 @@ public sealed class BadInputTests : IDisposable
         {
             Method("LearningRate.Base", new SimSiam { LearningRate = new(bad) });
             Method("MaxGradientNorm", new OwnMethod { MaxGradientNorm = bad });
+            Method("MaxParameterGradientNorm", new Dino { MaxParameterGradientNorm = bad });
         }
         Method("WarmupEpochs", new SimSiam { LearningRate = new(0.1, -1) });
         Method("WarmupEpochs", new SimSiam { LearningRate = new(0.1, double.NaN) });

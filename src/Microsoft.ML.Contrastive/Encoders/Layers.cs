@@ -36,7 +36,44 @@ internal sealed class Linear : nn.Module<Tensor, Tensor>
     public static Linear Xavier(long inputs, long outputs, Generator generator, int matrices = 1)
         => new(inputs, outputs, generator, bound: Math.Sqrt(6.0 / (inputs + outputs / matrices)), biasBound: 0);
 
+    /// <summary>W normal with a deviation, b zero.</summary>
+    public static Linear Normal(long inputs, long outputs, Generator generator, double deviation)
+    {
+        var linear = new Linear(inputs, outputs, generator, bound: 0, biasBound: 0);
+        using (no_grad())
+            linear.weight.normal_(0, deviation, generator);
+        return linear;
+    }
+
     public override Tensor forward(Tensor input) => nn.functional.linear(input, weight, bias);
+}
+
+/// <summary>
+/// y = x (g v / |v|)' without bias, length and direction of each row of the weight apart (Salimans and Kingma 2016). v [out, in] starts as
+/// <see cref="Linear"/>'s W, g at 1, where it stays unless it is to be learned.
+/// </summary>
+internal sealed class WeightNormLinear : nn.Module<Tensor, Tensor>
+{
+    private readonly Parameter weight_v;
+    private readonly Parameter? weight_g;
+
+    public WeightNormLinear(long inputs, long outputs, Generator generator, bool learnsScale)
+        : base(nameof(WeightNormLinear))
+    {
+        double bound = 1 / Math.Sqrt(inputs);
+        weight_v = new Parameter(empty(outputs, inputs).uniform_(-bound, bound, generator));
+        register_parameter(nameof(weight_v), weight_v);
+        if (!learnsScale)
+            return;
+        weight_g = new Parameter(ones(outputs, 1));
+        register_parameter(nameof(weight_g), weight_g);
+    }
+
+    public override Tensor forward(Tensor input)
+    {
+        Tensor direction = nn.functional.normalize(weight_v, dim: 1);
+        return nn.functional.linear(input, weight_g is null ? direction : direction.mul(weight_g));
+    }
 }
 
 /// <summary>A square convolution without bias; weights normal with deviation sqrt(2 / fan-out) (He et al. 2015).</summary>
@@ -142,4 +179,10 @@ internal sealed class LayerNorm : nn.Module<Tensor, Tensor>
 internal sealed class Relu() : nn.Module<Tensor, Tensor>(nameof(Relu))
 {
     public override Tensor forward(Tensor input) => nn.functional.relu(input, inplace: true);
+}
+
+/// <summary>x times the normal distribution function of x (Hendrycks and Gimpel 2016), by the error function.</summary>
+internal sealed class Gelu() : nn.Module<Tensor, Tensor>(nameof(Gelu))
+{
+    public override Tensor forward(Tensor input) => nn.functional.gelu(input);
 }

@@ -16,6 +16,24 @@ internal static class Mlp
     /// <summary>One linear layer with bias, [N, inputs] to [N, outputs], under the names that it has in a deeper projector.</summary>
     public static nn.Module<Tensor, Tensor> Linear(long inputs, long outputs, Generator generator) => nn.Sequential(new Linear(inputs, outputs, generator));
 
+    /// <summary>
+    /// Linear layers with GELU between them, biases zero and weights normal: DINO's head (Caron et al. 2021, its code). The deviation is the published
+    /// 0.02 at the published width of 2,048, and larger in narrower heads, whose signal would otherwise shrink so much from layer to layer that
+    /// the biases soon outweigh it and all rows point one way.
+    /// </summary>
+    public static nn.Module<Tensor, Tensor> CreateGelu(long inputs, long hidden, long outputs, int layers, Generator generator)
+    {
+        double deviation = 0.02 * Math.Sqrt(2048.0 / hidden);
+        var stack = new List<nn.Module<Tensor, Tensor>>();
+        for (int layer = 1; layer < layers; layer++)
+        {
+            stack.Add(Contrastive.Linear.Normal(layer == 1 ? inputs : hidden, hidden, generator, deviation));
+            stack.Add(new Gelu());
+        }
+        stack.Add(Contrastive.Linear.Normal(layers == 1 ? inputs : hidden, outputs, generator, deviation));
+        return nn.Sequential(stack);
+    }
+
     /// <summary>[N, inputs] to [N, outputs] through <paramref name="layers"/> linear layers, at least one.</summary>
     public static nn.Module<Tensor, Tensor> Create(long inputs, long hidden, long outputs, int layers, MlpForm form, Generator generator)
     {

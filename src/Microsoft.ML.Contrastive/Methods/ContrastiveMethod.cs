@@ -56,6 +56,12 @@ public abstract record ContrastiveMethod
     public double? MaxGradientNorm { get; init; }
 
     /// <summary>
+    /// Largest norm of each parameter's gradient by itself, above 0; longer ones are shortened to it, before <see cref="MaxGradientNorm"/>. Null
+    /// for no limit: the default, but for DINO.
+    /// </summary>
+    public double? MaxParameterGradientNorm { get; init; }
+
+    /// <summary>
     /// Throws where a setting is out of its range, as far as that is known without data: called when the estimator is made, and
     /// on what <see cref="Resolve"/> gave. The base checks its own settings; an override calls it and adds its own.
     /// </summary>
@@ -69,8 +75,14 @@ public abstract record ContrastiveMethod
             AugmentationChecks.Check(augmentation ?? throw new ArgumentException($"Augmentations of {GetType().Name} holds null: give one recipe per view.", nameof(Augmentations)));
         Optimizer?.Validate();
         LearningRate?.Validate();
-        if (MaxGradientNorm is { } limit && !(limit > 0 && double.IsFinite(limit)))
-            throw new ArgumentOutOfRangeException(nameof(MaxGradientNorm), limit, "The largest norm of the gradient must be above 0 and finite; null sets no limit.");
+        CheckLimit(MaxGradientNorm, nameof(MaxGradientNorm));
+        CheckLimit(MaxParameterGradientNorm, nameof(MaxParameterGradientNorm));
+
+        static void CheckLimit(double? norm, string name)
+        {
+            if (norm is { } limit && !(limit > 0 && double.IsFinite(limit)))
+                throw new ArgumentOutOfRangeException(name, limit, "The largest norm of a gradient must be above 0 and finite; null sets no limit.");
+        }
     }
 
     /// <summary><see cref="Resolve"/>, and what comes of it is checked: a user's own method may have left something out.</summary>

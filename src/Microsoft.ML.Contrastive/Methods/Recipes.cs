@@ -84,6 +84,12 @@ public sealed record Lars : OptimizerSettings
 /// <summary>Adam with decoupled weight decay (Loshchilov and Hutter 2019). Biases and norms do not decay.</summary>
 public sealed record AdamW : OptimizerSettings
 {
+    /// <summary>
+    /// Where <see cref="OptimizerSettings.WeightDecay"/> arrives at the end of the run, along half a cosine, at least 0 (Caron et al. 2021, section
+    /// 4). Null, the default: it stays.
+    /// </summary>
+    public double? FinalWeightDecay { get; init; }
+
     /// <summary>Decay of the gradient's mean, 0 to below 1. The default value is 0.9.</summary>
     public double Beta1 { get; init; } = 0.9;
 
@@ -96,6 +102,8 @@ public sealed record AdamW : OptimizerSettings
     internal override void Validate()
     {
         base.Validate();
+        if (FinalWeightDecay is { } final && !(final >= 0 && double.IsFinite(final)))
+            throw new ArgumentOutOfRangeException(nameof(FinalWeightDecay), final, "FinalWeightDecay must be at least 0 and finite.");
         CheckShare(Beta1);
         CheckShare(Beta2);
         CheckPositive(Epsilon);

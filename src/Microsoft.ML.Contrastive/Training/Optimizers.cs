@@ -35,8 +35,10 @@ internal abstract class Optimizer : IDisposable
 
     private protected static Tensor[] ZerosLike(IReadOnlyList<ParameterGroup> groups) => [.. groups.Select(group => zeros_like(group.Values))];
 
-    private protected static double DecayOf(OptimizerSettings settings, ParameterGroup group)
-        => group.IsMatrix || settings.DecayBiasesAndNorms ? settings.WeightDecay : 0;
+    private protected static double DecayOf(OptimizerSettings settings, ParameterGroup group, Step step)
+        => !group.IsMatrix && !settings.DecayBiasesAndNorms ? 0
+            : settings is AdamW { FinalWeightDecay: { } final } ? LearningRateSchedule.WarmupCosine(settings.WeightDecay, 0, step.Total, step.Index, final)
+            : settings.WeightDecay;
 }
 
 /// <summary>See <see cref="Sgd"/>.</summary>
@@ -50,7 +52,7 @@ internal sealed class SgdOptimizer(Sgd settings, IReadOnlyList<ParameterGroup> g
     {
         foreach ((int i, ParameterGroup group) in Moving(groups, step))
         {
-            double decay = DecayOf(settings, group);
+            double decay = DecayOf(settings, group, step);
             if (decay > 0)
                 group.Gradients.add_(group.Values, alpha: decay);
             _velocity[i].mul_(settings.Momentum).add_(group.Gradients);
@@ -71,7 +73,7 @@ internal sealed class LarsOptimizer(Lars settings, IReadOnlyList<ParameterGroup>
         using var scope = NewDisposeScope();
         foreach ((int i, ParameterGroup group) in Moving(groups, step))
         {
-            double decay = DecayOf(settings, group);
+            double decay = DecayOf(settings, group, step);
             if (decay > 0)
                 group.Gradients.add_(group.Values, alpha: decay);
             if (group.IsMatrix)
@@ -109,7 +111,7 @@ internal sealed class AdamWOptimizer(AdamW settings, IReadOnlyList<ParameterGrou
         {
             long done = steps - group.FrozenSteps; // means of what was frozen are younger
             double correct1 = 1 - Math.Pow(settings.Beta1, done), correct2 = 1 - Math.Pow(settings.Beta2, done);
-            double own = group.ConstantRate ? constantRate : rate, decay = DecayOf(settings, group);
+            double own = group.ConstantRate ? constantRate : rate, decay = DecayOf(settings, group, step);
             if (decay > 0)
                 group.Values.mul_(1 - own * decay);
             _mean[i].mul_(settings.Beta1).add_(group.Gradients, alpha: 1 - settings.Beta1);

@@ -16,16 +16,17 @@ internal readonly record struct StepResult(double Loss, double EmbeddingDeviatio
 /// </summary>
 internal sealed class StepRunner : IDisposable
 {
-    private readonly double? _maxGradientNorm;
+    private readonly double? _maxGradientNorm, _maxParameterGradientNorm;
     private readonly FlatParameters _parameters;
     private readonly Optimizer _optimizer;
 
     /// <param name="learner">On its device.</param>
     /// <param name="settings">The optimizer.</param>
     /// <param name="maxGradientNorm">See <see cref="ContrastiveMethod.MaxGradientNorm"/>.</param>
-    public StepRunner(Learner learner, OptimizerSettings settings, double? maxGradientNorm = null)
+    /// <param name="maxParameterGradientNorm">See <see cref="ContrastiveMethod.MaxParameterGradientNorm"/>.</param>
+    public StepRunner(Learner learner, OptimizerSettings settings, double? maxGradientNorm = null, double? maxParameterGradientNorm = null)
     {
-        (Learner, _maxGradientNorm) = (learner, maxGradientNorm);
+        (Learner, _maxGradientNorm, _maxParameterGradientNorm) = (learner, maxGradientNorm, maxParameterGradientNorm);
         _parameters = new FlatParameters(learner);
         _optimizer = Optimizer.Create(settings, _parameters.Groups);
     }
@@ -54,6 +55,8 @@ internal sealed class StepRunner : IDisposable
 
         using (no_grad())
         {
+            if (_maxParameterGradientNorm is { } each)
+                ShortenEach(each);
             if (_maxGradientNorm is { } limit)
             {
                 double norm = _parameters.Gradients.norm().ToDouble();
@@ -65,6 +68,13 @@ internal sealed class StepRunner : IDisposable
             Learner.AfterStep(step);
             return new StepResult(value, measureEmbedding && step.Embedding is { } embedding ? Collapse.EmbeddingDeviation(embedding) : double.NaN);
         }
+    }
+
+    /// <summary>Each parameter's gradient to a length of at most <paramref name="limit"/>, without leaving the device.</summary>
+    private void ShortenEach(double limit)
+    {
+        foreach ((_, Tensor gradient) in _parameters.Groups.SelectMany(group => group.Tensors))
+            gradient.mul_(gradient.norm().pow(-1).mul_(limit).clamp_max_(1)); // a gradient of 0 has the factor 1
     }
 
     public void Dispose()

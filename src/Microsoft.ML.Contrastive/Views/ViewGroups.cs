@@ -14,12 +14,19 @@ internal static class ViewGroups
     /// <param name="large">How many views at the start belong together.</param>
     /// <param name="joint">False: each view passes alone.</param>
     public static Tensor[] Projected(this Views views, Func<Tensor, Tensor> network, int large, bool joint)
+        => Projected(views, network, large, views.Count, joint);
+
+    /// <summary>The first <paramref name="large"/> views alone, as one batch or each by itself.</summary>
+    public static Tensor[] ProjectedLarge(this Views views, Func<Tensor, Tensor> network, int large, bool joint)
+        => Projected(views, network, large, large, joint);
+
+    private static Tensor[] Projected(Views views, Func<Tensor, Tensor> network, int large, int count, bool joint)
     {
         var projected = new List<Tensor>();
-        while (projected.Count < views.Count)
+        while (projected.Count < count)
         {
             int first = projected.Count, next = first + 1;
-            while (joint && next < views.Count && BelongsWith(next, first))
+            while (joint && next < count && BelongsWith(next, first))
                 next++;
             Tensor[] group = [.. Enumerable.Range(first, next - first).Select(view => views[view])];
             projected.AddRange(group.Length == 1 ? [network(group[0])] : network(cat(group, 0)).chunk(group.Length, 0));

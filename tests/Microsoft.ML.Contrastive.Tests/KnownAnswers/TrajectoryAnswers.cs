@@ -27,6 +27,9 @@ internal static class TrajectoryAnswers
         ["trajectory_instdisc_nce"] = given => Train(given, InstDisc(given, BankContrast.Nce)),
         ["trajectory_instdisc_nce_proximal"] = given => Train(given, InstDisc(given, BankContrast.Nce)),
         ["trajectory_cmc"] = given => Train(given, Cmc(given)),
+        ["trajectory_dino"] = given => Dino(given, jointForward: true) is { } method ? Train(given, method) : null,
+        ["trajectory_dino_multicrop"] = given => Dino(given, jointForward: true) is { } method ? Train(given, method) : null,
+        ["trajectory_dino_per_view"] = given => Dino(given, jointForward: false) is { } method ? Train(given, method) : null,
         ["trajectory_swav"] = given => Train(given, SwAV(given, jointForward: true)),
         ["trajectory_swav_multicrop"] = given => Train(given, SwAV(given, jointForward: true)),
         ["trajectory_swav_per_view"] = given => Train(given, SwAV(given, jointForward: false)),
@@ -164,6 +167,33 @@ internal static class TrajectoryAnswers
         };
     }
 
+    /// <summary>Null where the teacher's temperatures lie on no line.</summary>
+    private static Dino? Dino(KnownAnswerCase given, bool jointForward)
+    {
+        Stack head = new(given, "head");
+        double[] temperatures = [.. given.Parameters.GetProperty("teacher_temperatures").EnumerateArray().Select(value => value.GetDouble())];
+        int warmup = Array.IndexOf(temperatures, temperatures[^1]) + 1;
+        var method = new Dino
+        {
+            OutputSize = given.Inputs.GetProperty("initial").GetProperty("centre").GetArrayLength(),
+            StudentTemperature = given.Parameters.GetProperty("student_temperature").GetDouble(),
+            FirstTeacherTemperature = temperatures[0],
+            TeacherTemperature = temperatures[^1],
+            TeacherWarmupSteps = warmup,
+            CentreMomentum = given.Parameters.GetProperty("centre_momentum").GetDouble(),
+            Momentum = given.Parameters.GetProperty("momentum").GetDouble(),
+            MomentumRises = false,
+            FrozenLastLayerSteps = given.Parameters.GetProperty("frozen_last_layer_steps").GetInt64(),
+            ProjectorLayers = head.Layers,
+            HiddenSize = head.HiddenSize,
+            ProjectionSize = head.OutputSize,
+            JointForward = jointForward,
+        };
+        bool isLine = temperatures.Index().All(entry => Math.Abs(
+            entry.Item - Contrastive.Dino.Warmed(method.FirstTeacherTemperature, method.TeacherTemperature, warmup, entry.Index)) < 1e-12);
+        return isLine ? method : null;
+    }
+
     private static JsonObject? Train(KnownAnswerCase given, ContrastiveMethod method)
     {
         if (given.Parameters.TryGetProperty("optimizer", out JsonElement optimizer)
@@ -225,6 +255,7 @@ internal static class TrajectoryAnswers
     {
         "queue.keys" => "queue",
         "queue.pointer" => "pointer",
+        "centre.mean" => "centre",
         "bank.rows" => "bank",
         "partition.log_z" => "Z",
         "luminance_bank.rows" => "bank_l",

@@ -29,6 +29,9 @@ internal static partial class VisionAnswers
         ["swav_sinkhorn_soft"] = Assignments,
         ["sinkhorn_constant_scores"] = Assignments,
         ["swav_swapped_prediction"] = SwappedPrediction,
+        ["dino_ce_centred"] = CentredCrossEntropy,
+        ["dino_teacher_temp_linear"] = given => AtSteps(given, epoch => Dino.Warmed(
+            Number(given, "warmup_teacher_temp"), Number(given, "teacher_temp"), Whole(given, "warmup_epochs"), epoch), "epoch_"),
         ["sincos_2d_position"] = Positions,
         ["ema_constant"] = ConstantMomentum,
         ["ema_cosine_byol"] = given => AtSteps(given, step => MomentumSchedule.CosineToOne(Number(given, "base"))(step, Whole(given, "total_steps"))),
@@ -317,6 +320,34 @@ internal static partial class VisionAnswers
         };
     }
 
+    private static JsonObject CentredCrossEntropy(KnownAnswerCase given)
+    {
+        Tensor[] student = Views("student"), teacher = Views("teacher");
+        student[0] = student[0].requires_grad_();
+        Tensor old = given.Inputs.GetProperty("center").ToTensor();
+        var centre = new Centre(old.shape[0], Number(given, "center_momentum"));
+        centre.to(ScalarType.Float64);
+        using (no_grad())
+            centre.Mean.copy_(old);
+        Tensor[] targets = [.. teacher.Select(scores => SelfDistillation.Targets(scores, centre.Mean, Number(given, "teacher_temp")))];
+        Tensor two = Loss(2), three = Loss(3);
+        three.backward();
+        centre.Update(cat(teacher, 0));
+        return new JsonObject
+        {
+            ["loss_2_views"] = two.ToJson(),
+            ["terms_2_views"] = CrossViewEntropy.Terms(teacher.Length, 2),
+            ["loss_2_plus_1_views"] = three.ToJson(),
+            ["terms_2_plus_1_views"] = CrossViewEntropy.Terms(teacher.Length, 3),
+            ["center_after"] = centre.Mean.ToJson(),
+            ["grad_student1_2plus1"] = Gradient(student[0]).ToJson(),
+        };
+
+        Tensor[] Views(string name) => [.. given.Inputs.GetProperty(name).EnumerateArray().Select(view => view.ToTensor())];
+
+        Tensor Loss(int views) => CrossViewEntropy.Loss(targets, student[..views], Number(given, "student_temp"));
+    }
+
     /// <summary>Similarity of a case's rows to its prototypes, by the library's prototypes.</summary>
     private static Tensor Scores(KnownAnswerCase given, string rows)
     {
@@ -387,10 +418,10 @@ internal static partial class VisionAnswers
     }
 
     /// <summary>A schedule at the steps that the case asks for: its keys are step_0, step_10 and so on.</summary>
-    private static JsonObject AtSteps(KnownAnswerCase given, Func<long, double> schedule)
+    private static JsonObject AtSteps(KnownAnswerCase given, Func<long, double> schedule, string prefix = "step_")
         => new(given.Expected.EnumerateObject()
-            .Where(key => key.Name.StartsWith("step_", StringComparison.Ordinal))
-            .Select(key => KeyValuePair.Create(key.Name, (JsonNode?)schedule(long.Parse(key.Name["step_".Length..], CultureInfo.InvariantCulture)))));
+            .Where(key => key.Name.StartsWith(prefix, StringComparison.Ordinal))
+            .Select(key => KeyValuePair.Create(key.Name, (JsonNode?)schedule(long.Parse(key.Name[prefix.Length..], CultureInfo.InvariantCulture)))));
 
     [GeneratedRegex(@"^after_(?<range>1_to_)?(?<last>\d+)$")]
     private static partial Regex AfterKey();

@@ -28,7 +28,8 @@ public sealed class AllMethodsTests
         Assert.Equal(method.GetType().Name, (string)record["method"]!);
         JsonObject settings = record["settings"]!.AsObject();
         Assert.All(
-            method.GetType().GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(property => property.Name != nameof(ContrastiveMethod.MaxGradientNorm)),
+            method.GetType().GetProperties(BindingFlags.Public | BindingFlags.Instance)
+                .Where(property => property.Name is not (nameof(ContrastiveMethod.MaxGradientNorm) or nameof(ContrastiveMethod.MaxParameterGradientNorm))),
             property => Assert.Contains(settings, setting => string.Equals(setting.Key, property.Name, StringComparison.OrdinalIgnoreCase)));
     }
 

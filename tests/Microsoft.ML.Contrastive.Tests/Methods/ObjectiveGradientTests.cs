@@ -21,6 +21,8 @@ public sealed class ObjectiveGradientTests
         ["NegativeCosine"] = (x, y, z) => NegativeCosine.Symmetric(x, z, z, y),
         ["InvarianceSpread"] = (x, y, z) => InvarianceSpread.LossOfUnitRows(x, y, 2), // anchors alone move
         ["CrossViewEntropy, swapped"] = (x, y, z) => CrossViewEntropy.Loss([Sinkhorn.Assign(y, 0.5, 3), Sinkhorn.Assign(z, 0.5, 3)], [x, z, x], 0.3),
+        ["CrossViewEntropy, centred"] = (x, y, z) => CrossViewEntropy.Loss(
+            [SelfDistillation.Targets(y, z[0], 0.5), SelfDistillation.Targets(z, y[0], 0.5)], [x, z, x], 0.3),
         ["InvarianceSpread, paper"] = (x, y, z) => InvarianceSpread.PaperLoss(x, y, 0.3),
         ["InstanceDiscrimination, softmax"] = (x, y, z) => InstanceDiscrimination.SoftmaxLoss(x, y, tensor(new long[] { 3, 0, 1, 2 }), 0.3),
         ["InstanceDiscrimination, NCE over gathered rows"] = (x, y, z) => Nce(x, y.repeat(25, 1)),

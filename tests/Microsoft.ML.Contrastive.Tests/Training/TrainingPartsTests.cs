@@ -132,6 +132,7 @@ public sealed class TrainingPartsTests : IDisposable
         new Lars { WeightDecay = 0.1, TrustCoefficient = 0.02 },
         new Lars { WeightDecay = 0.1, DecayBiasesAndNorms = true },
         new AdamW { WeightDecay = 0.1 },
+        new AdamW { WeightDecay = 0.1, FinalWeightDecay = 0.8 },
         new AdamW { WeightDecay = 0.1, DecayBiasesAndNorms = true, Beta1 = 0.8, Beta2 = 0.95, Epsilon = 1e-3 },
     ];
 
@@ -183,6 +184,28 @@ public sealed class TrainingPartsTests : IDisposable
             runner.Run(new Contrastive.Views(empty(6, 2, 8, 8).normal_(0, 1, generator)), new Step(0, 1, 0), rate: 0.1, constantRate: 0.1);
             return Math.Sqrt(learner.parameters().Where(each => each.requires_grad).Zip(before)
                 .Sum(each => (each.First.detach() - each.Second).pow(2).sum().ToDouble()));
+        }
+    }
+
+    [Fact]
+    public void Each_parameters_gradient_is_shortened_by_itself_and_short_ones_are_left()
+    {
+        using var scope = NewDisposeScope();
+        Tensor[] free = Moved(null);
+        double[] norms = [.. free.Select(moved => moved.norm().ToDouble())];
+        double middle = norms.Order().ElementAt(norms.Length / 2);
+        Assert.True(norms.Min() < middle && norms.Max() > middle);
+        foreach ((int i, Tensor limited) in Moved(middle).Index())
+            TensorAssert.Equal(free[i] * Math.Min(1, middle / Math.Max(1e-12, norms[i])), limited, 1e-6);
+
+        Tensor[] Moved(double? limit)
+        {
+            using var generator = new Generator(7);
+            using var learner = new Toy(generator);
+            Tensor[] before = [.. learner.parameters().Where(each => each.requires_grad).Select(each => each.detach().clone())];
+            using var runner = new StepRunner(learner, new Sgd { Momentum = 0 }, maxParameterGradientNorm: limit);
+            runner.Run(new Contrastive.Views(empty(6, 2, 8, 8).normal_(0, 1, generator)), new Step(0, 1, 0), rate: 1, constantRate: 1);
+            return [.. learner.parameters().Where(each => each.requires_grad).Zip(before).Select(each => each.First.detach() - each.Second)];
         }
     }
 
@@ -274,7 +297,9 @@ public sealed class TrainingPartsTests : IDisposable
         public void Step(OptimizerSettings settings, Tensor gradient, int step, double rate)
         {
             bool isMatrix = Value.dim() > 1;
-            double decay = isMatrix || settings.DecayBiasesAndNorms ? settings.WeightDecay : 0;
+            double decay = !isMatrix && !settings.DecayBiasesAndNorms ? 0
+                : settings is AdamW { FinalWeightDecay: { } final } ? final + (settings.WeightDecay - final) * (1 + Math.Cos(Math.PI * (step - 1 + FrozenSteps) / 3)) / 2
+                : settings.WeightDecay;
             switch (settings)
             {
                 case AdamW adam:

@@ -31,7 +31,7 @@ public sealed class ImageAugmentationTests
     [
         new ImageAugmentation(), ImageAugmentations.SimClr(), ImageAugmentations.SimClr(0), ImageAugmentations.SimClr(2.5, blur: false), ImageAugmentations.MoCoV1,
         ImageAugmentations.MoCoV2, ImageAugmentations.SimSiam, ImageAugmentations.ByolFirst, ImageAugmentations.ByolSecond,
-        ImageAugmentations.SwavGlobal, ImageAugmentations.SwavLocal,
+        ImageAugmentations.SwavGlobal, ImageAugmentations.SwavLocal, ImageAugmentations.DinoFirst, ImageAugmentations.DinoSecond, ImageAugmentations.DinoLocal,
     ];
 
     [Theory]
