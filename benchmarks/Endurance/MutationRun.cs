@@ -40,7 +40,7 @@ internal static class MutationRun
             foreach (HostileReader reader in readers.Where(reader => Option("--reader") is not { } name || reader.Name == name))
             {
                 reader.Read(reader.Valid); // what isn't changed is accepted; and what runs once only is not counted
-                long count = total * PartsOf(reader) / parts;
+                long count = (total * PartsOf(reader) + parts - 1) / parts; // no fewer than asked for
                 failed |= only < 0 ? RunReader(reader, seed, 0, count, folder, report) : RunReader(reader, seed, (ulong)only, 1, folder, report);
             }
             File.WriteAllText(Path.Combine(folder, "mutations.txt"), report.ToString());
