@@ -69,9 +69,9 @@ internal static class BigData
         var options = new TrainingOptions
         {
             Steps = WarmUp + steps * rounds, BatchSize = BatchSize, ReportEvery = 1, MemoryBudget = mapped ? 1 << 28 : long.MaxValue,
-            Progress = new At(step =>
+            Progress = new OnProgress(report =>
             {
-                long into = step - WarmUp;
+                long into = report.Step - WarmUp;
                 if (into >= 0 && into % steps == 0)
                 {
                     Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{clock.Elapsed.TotalSeconds} {largest}"));
@@ -121,10 +121,5 @@ internal static class BigData
             _process.Kill();
             _process.Dispose();
         }
-    }
-
-    private sealed class At(Action<long> act) : IProgress<TrainingProgress>
-    {
-        public void Report(TrainingProgress value) => act(value.Step);
     }
 }

@@ -17,7 +17,7 @@ internal static class KilledRun
             "Features", "Image", AllMethods.ByName[method], ImageEncoder.SmallConvNet(16),
             new TrainingOptions
             {
-                Steps = Steps, BatchSize = 16, ReportEvery = 1, Progress = new Say(), CheckpointFolder = folder, CheckpointSteps = 3,
+                Steps = Steps, BatchSize = 16, ReportEvery = 1, Progress = new OnProgress(report => Console.WriteLine(report.Step.ToString(CultureInfo.InvariantCulture))), CheckpointFolder = folder, CheckpointSteps = 3,
             },
             new ImageShape(32, 32, 3));
         try
@@ -30,10 +30,5 @@ internal static class KilledRun
             Console.Error.WriteLine(error.Message);
             return 1;
         }
-    }
-
-    private sealed class Say : IProgress<TrainingProgress>
-    {
-        public void Report(TrainingProgress value) => Console.WriteLine(value.Step.ToString(CultureInfo.InvariantCulture));
     }
 }

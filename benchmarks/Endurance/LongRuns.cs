@@ -39,11 +39,11 @@ internal static class LongRuns
         Point then = default, end = default;
         var options = new TrainingOptions
         {
-            Steps = steps + 10, BatchSize = 2 * BatchSize, ReportEvery = 1, Progress = new At(step =>
+            Steps = steps + 10, BatchSize = 2 * BatchSize, ReportEvery = 1, Progress = new OnProgress(report =>
             {
-                if (step == from)
+                if (report.Step == from)
                     then = Measure(from);
-                else if (step == steps)
+                else if (report.Step == steps)
                     end = Measure(steps);
             }),
         };
@@ -77,10 +77,5 @@ internal static class LongRuns
     private sealed class Row
     {
         public float[] Features { get; set; } = [];
-    }
-
-    private sealed class At(Action<int> act) : IProgress<TrainingProgress>
-    {
-        public void Report(TrainingProgress value) => act((int)value.Step);
     }
 }

@@ -123,7 +123,7 @@ internal sealed record PretrainingRun(
         var sinceLogged = new Stopwatch();
         return Options with
         {
-            Progress = new ProgressTo(progress =>
+            Progress = new OnProgress(progress =>
             {
                 Options.Progress?.Report(progress);
                 if (sinceLogged.IsRunning && sinceLogged.Elapsed.TotalSeconds < 10 && progress.Step < progress.TotalSteps)
@@ -134,10 +134,5 @@ internal sealed record PretrainingRun(
                     $"Step {progress.Step} of {progress.TotalSteps}, epoch {progress.Epoch}: loss {progress.Loss:f4}, rate {progress.LearningRate:g3}, {progress.ItemsPerSecond:f0} pictures/s, embedding deviation {progress.EmbeddingDeviation:f3}, {progress.TimeLeft:hh\\:mm\\:ss} left"));
             }),
         };
-    }
-
-    private sealed class ProgressTo(Action<TrainingProgress> report) : IProgress<TrainingProgress>
-    {
-        public void Report(TrainingProgress value) => report(value);
     }
 }

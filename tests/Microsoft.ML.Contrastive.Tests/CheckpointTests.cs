@@ -39,7 +39,7 @@ public sealed class CheckpointTests : IDisposable
     public void The_hosts_cancelling_leaves_a_checkpoint_too()
     {
         var ml = new MLContext(1);
-        TrainingOptions options = In("host") with { Progress = new Act(report => { if (report.Step == 5) ml.CancelExecution(); }) };
+        TrainingOptions options = In("host") with { Progress = new OnProgress(report => { if (report.Step == 5) ml.CancelExecution(); }) };
         Assert.Throws<OperationCanceledException>(() => Estimator(ml, new SimClrV1(), options).Fit(ml.View(Pictures.Make(Rows))));
         Assert.Equal(5, Steps("host").Max());
     }
@@ -67,7 +67,7 @@ public sealed class CheckpointTests : IDisposable
         var ml = new MLContext(1);
         IDataView data = ml.View(Pictures.Make(Rows));
         using ContrastivePretrainTransformer first = Fit(new MoCoV2(), In("done")), again = Fit(
-            new MoCoV2(), In("done") with { Progress = new Act(_ => Assert.Fail("A training step was made.")) });
+            new MoCoV2(), In("done") with { Progress = new OnProgress(_ => Assert.Fail("A training step was made.")) });
         Assert.Equal(first.Transform(data).Features(), again.Transform(data).Features());
     }
 
@@ -127,7 +127,7 @@ public sealed class CheckpointTests : IDisposable
         File.WriteAllBytes(files[2], []);
 
         var warnings = new List<string>();
-        byte[] broken = FinalOf(Fit(new MoCoV2(), In("broken") with { CheckpointsKept = 6, Progress = new Act(Once(report => Assert.Equal(5, report.Step))) }, warnings: warnings), "broken");
+        byte[] broken = FinalOf(Fit(new MoCoV2(), In("broken") with { CheckpointsKept = 6, Progress = new OnProgress(Once(report => Assert.Equal(5, report.Step))) }, warnings: warnings), "broken");
         Assert.Equal(unbroken, broken);
         Assert.Equal(3, warnings.Count(text => text.Contains("skipped", StringComparison.Ordinal)));
         Assert.Contains(warnings, text => text.Contains(Path.GetFileName(files[4]), StringComparison.Ordinal));
@@ -160,7 +160,7 @@ public sealed class CheckpointTests : IDisposable
             Damage(file, bytes => bytes[^1] ^= 1);
         Assert.Throws<OperationCanceledException>(() => Fit(new SimSiam(), In("broken"), cancelAt: 5));
         Assert.Contains(5L, Steps("broken")); // the damaged later ones don't push it out
-        Assert.Equal(unbroken, FinalOf(Fit(new SimSiam(), In("broken") with { Progress = new Act(Once(report => Assert.Equal(6, report.Step))) }), "broken"));
+        Assert.Equal(unbroken, FinalOf(Fit(new SimSiam(), In("broken") with { Progress = new OnProgress(Once(report => Assert.Equal(6, report.Step))) }), "broken"));
     }
 
     [Fact]
@@ -171,7 +171,7 @@ public sealed class CheckpointTests : IDisposable
         File.WriteAllText(half, "half");
         Fit(new SimSiam(), In("one") with
         {
-            Progress = new Act(Once(_ =>
+            Progress = new OnProgress(Once(_ =>
             {
                 Assert.False(File.Exists(half));
                 var error = Assert.Throws<IOException>(() => Fit(new SimSiam(), In("one")));
@@ -190,7 +190,7 @@ public sealed class CheckpointTests : IDisposable
         {
             if (folder.StartsWith("/proc", StringComparison.Ordinal) && !OperatingSystem.IsLinux())
                 continue;
-            var error = Assert.Throws<IOException>(() => Fit(new SimSiam(), Run with { CheckpointFolder = folder, Progress = new Act(_ => Assert.Fail("A training step was made.")) }));
+            var error = Assert.Throws<IOException>(() => Fit(new SimSiam(), Run with { CheckpointFolder = folder, Progress = new OnProgress(_ => Assert.Fail("A training step was made.")) }));
             Assert.Contains("CheckpointFolder", error.Message, StringComparison.Ordinal);
             Assert.Contains(folder, error.Message, StringComparison.Ordinal);
         }
@@ -203,7 +203,7 @@ public sealed class CheckpointTests : IDisposable
         string blocked = Path.Combine(_folder, "broken", "step-000000000006.safetensors");
         var error = Assert.Throws<IOException>(() => Fit(new MoCoV2(), In("broken") with
         {
-            Progress = new Act(report => { if (report.Step == 5) Directory.CreateDirectory(blocked); }), // no file can take its name
+            Progress = new OnProgress(report => { if (report.Step == 5) Directory.CreateDirectory(blocked); }), // no file can take its name
         }));
         Assert.Contains("step 6", error.Message, StringComparison.Ordinal);
         Assert.Equal([2L, 4L], Steps("broken"));
@@ -240,7 +240,7 @@ public sealed class CheckpointTests : IDisposable
         };
         using var source = new CancellationTokenSource();
         if (cancelAt is { } stop)
-            options = options with { CancellationToken = source.Token, Progress = new Act(report => { if (report.Step == stop) source.Cancel(); }) };
+            options = options with { CancellationToken = source.Token, Progress = new OnProgress(report => { if (report.Step == stop) source.Cancel(); }) };
         return Estimator(ml, method, options).Fit(ml.ViewFor(method, Rows));
     }
 
@@ -275,10 +275,5 @@ public sealed class CheckpointTests : IDisposable
                 act(report);
             }
         };
-    }
-
-    private sealed class Act(Action<TrainingProgress> act) : IProgress<TrainingProgress>
-    {
-        public void Report(TrainingProgress value) => act(value);
     }
 }

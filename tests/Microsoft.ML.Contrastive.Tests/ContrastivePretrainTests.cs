@@ -180,7 +180,7 @@ public sealed class ContrastivePretrainTests
     {
         var ml = new MLContext(12);
         var reports = new List<TrainingProgress>();
-        var options = new TrainingOptions { Epochs = 4, BatchSize = 32, ReportEvery = 5, Progress = new Collect(reports) };
+        var options = new TrainingOptions { Epochs = 4, BatchSize = 32, ReportEvery = 5, Progress = new OnProgress(reports.Add) };
         using ContrastivePretrainTransformer encoder = Estimator(ml, new MoCoV2 { QueueLength = 40 }, options).Fit(ml.View(Pictures.Make(100)));
         Assert.Equal([1L, 5, 10, 12], reports.Select(report => report.Step));
         Assert.All(reports, report =>
@@ -219,7 +219,7 @@ public sealed class ContrastivePretrainTests
             BatchSize = 32,
             ReportEvery = 1,
             CancellationToken = source.Token,
-            Progress = new Act(report =>
+            Progress = new OnProgress(report =>
             {
                 last = report.Step;
                 if (report.Step == 3)
@@ -234,7 +234,7 @@ public sealed class ContrastivePretrainTests
     public void The_host_can_stop_training()
     {
         var ml = new MLContext(14);
-        var options = FewSteps with { Steps = 100_000, ReportEvery = 1, Progress = new Act(report => { if (report.Step == 2) ml.CancelExecution(); }) };
+        var options = FewSteps with { Steps = 100_000, ReportEvery = 1, Progress = new OnProgress(report => { if (report.Step == 2) ml.CancelExecution(); }) };
         Assert.Throws<OperationCanceledException>(() => Estimator(ml, new SimClrV1(), options).Fit(ml.View(Pictures.Make(64))));
     }
 
@@ -288,15 +288,5 @@ public sealed class ContrastivePretrainTests
     private sealed class FeatureRow
     {
         public float[] Features { get; set; } = [];
-    }
-
-    private sealed class Collect(List<TrainingProgress> reports) : IProgress<TrainingProgress>
-    {
-        public void Report(TrainingProgress value) => reports.Add(value);
-    }
-
-    private sealed class Act(Action<TrainingProgress> act) : IProgress<TrainingProgress>
-    {
-        public void Report(TrainingProgress value) => act(value);
     }
 }

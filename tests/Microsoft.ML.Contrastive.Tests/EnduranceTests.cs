@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 
 namespace Microsoft.ML.Contrastive.Tests;
@@ -49,19 +48,19 @@ public sealed class EnduranceTests : IDisposable
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "The limit on a file's size is set by a Linux shell.");
         string unbroken = Path.Combine(_folder, "unbroken"), broken = Path.Combine(_folder, "broken");
-        Assert.Equal(0, Start("dotnet", [Program, "endurance", "killed-run", nameof(MoCoV2), unbroken]).ExitCode);
+        Assert.Equal(0, KilledRun(unbroken));
         Directory.CreateDirectory(broken);
         foreach (string early in Directory.GetFiles(unbroken).Order(StringComparer.Ordinal).Take(1))
             File.Copy(early, Path.Combine(broken, Path.GetFileName(early)));
 
         // Writing beyond the limit fails as it does on a full disk, in the middle of a file.
-        (int exitCode, string text) = Start("bash", ["-c", "trap '' XFSZ; ulimit -f 300; export DOTNET_EnableWriteXorExecute=0; exec dotnet \"$@\"", "bash", Program, "endurance", "killed-run", nameof(MoCoV2), broken]);
+        (int exitCode, string output, string error) = BuiltProgram.RunCommand("bash", ["-c", "trap '' XFSZ; ulimit -f 300; export DOTNET_EnableWriteXorExecute=0; exec dotnet \"$@\"", "bash", BuiltProgram.Benchmarks, "endurance", "killed-run", nameof(MoCoV2), broken]);
         Assert.Equal(1, exitCode);
-        Assert.Contains("could not be written", text, StringComparison.Ordinal);
-        Assert.Contains(broken, text, StringComparison.Ordinal);
+        Assert.Contains("could not be written", output + error, StringComparison.Ordinal);
+        Assert.Contains(broken, output + error, StringComparison.Ordinal);
         Assert.Single(Directory.GetFileSystemEntries(broken));
 
-        Assert.Equal(0, Start("dotnet", [Program, "endurance", "killed-run", nameof(MoCoV2), broken]).ExitCode);
+        Assert.Equal(0, KilledRun(broken));
         Assert.Equal(File.ReadAllBytes(Directory.GetFiles(unbroken).Max()!), File.ReadAllBytes(Directory.GetFiles(broken).Max()!));
     }
 
@@ -69,26 +68,10 @@ public sealed class EnduranceTests : IDisposable
 
     private static string Run(params string[] arguments)
     {
-        (int exitCode, string output) = Start("dotnet", [Program, "endurance", .. arguments]);
-        Assert.True(exitCode == 0, output);
-        return output;
+        (int exitCode, string output, string error) = BuiltProgram.Run(BuiltProgram.Benchmarks, ["endurance", .. arguments]);
+        Assert.True(exitCode == 0, output + error);
+        return output + error;
     }
 
-    private static (int ExitCode, string Output) Start(string program, string[] arguments)
-    {
-        using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
-        process.WaitForExit();
-        return (process.ExitCode, output.Result + error.Result);
-    }
-
-    /// <summary>The benchmarks as built beside these tests, in the same configuration.</summary>
-    private static string Program
-    {
-        get
-        {
-            string[] own = AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar).Split(Path.DirectorySeparatorChar);
-            return Path.Combine(Repository.Root, "benchmarks", "bin", own[^2], own[^1], "ContrastiveML.Benchmarks.dll");
-        }
-    }
+    private static int KilledRun(string folder) => BuiltProgram.Run(BuiltProgram.Benchmarks, "endurance", "killed-run", nameof(MoCoV2), folder).ExitCode;
 }

@@ -73,7 +73,7 @@ public sealed class GlobalStateTests
         var options = new TrainingOptions
         {
             Steps = 8, BatchSize = 32, ViewThreads = 2, ReportEvery = 1, MemoryBudget = 0, ScratchFolder = folder, CheckpointFolder = checkpoints, CheckpointSteps = 5, CancellationToken = source.Token,
-            Progress = new Act(report =>
+            Progress = new OnProgress(report =>
             {
                 if (report.Step == 1 && OperatingSystem.IsLinux())
                     Assert.Equal(2, Prefetching.Threads); // so that none afterwards says something
@@ -150,10 +150,5 @@ public sealed class GlobalStateTests
                 return ""; // it has just ended
             }
         }
-    }
-
-    private sealed class Act(Action<TrainingProgress> act) : IProgress<TrainingProgress>
-    {
-        public void Report(TrainingProgress value) => act(value);
     }
 }

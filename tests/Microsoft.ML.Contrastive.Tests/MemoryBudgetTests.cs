@@ -46,7 +46,7 @@ public sealed class MemoryBudgetTests : IDisposable
             MemoryBudget = 0,
             ScratchFolder = _folder.FullName,
             CancellationToken = source.Token,
-            Progress = new Act(() =>
+            Progress = new OnProgress(_ =>
             {
                 heldInTraining = Held();
                 if (end == "an error in training")
@@ -103,11 +103,6 @@ public sealed class MemoryBudgetTests : IDisposable
 
     private ContrastivePretrainEstimator Estimator(TrainingOptions training)
         => _ml.Transforms.ContrastivePretrain("Features", "Image", new SimClrV1(), ImageEncoder.SmallConvNet(8), training, Pictures.Shape());
-
-    private sealed class Act(Action act) : IProgress<TrainingProgress>
-    {
-        public void Report(TrainingProgress value) => act();
-    }
 
     /// <summary>Claims more rows than any disk holds, and gives none.</summary>
     private sealed class Uncountable(IDataView inner) : IDataView

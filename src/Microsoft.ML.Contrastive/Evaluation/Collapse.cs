@@ -16,8 +16,8 @@ public static class Collapse
     {
         RowCheck.Matrix(rows, atLeast: 1);
         using var scope = NewDisposeScope();
-        using Tensor mean = normalize(rows.detach()).std(0, unbiased: false).mean();
-        return (mean.dtype == ScalarType.Float64 ? mean.item<double>() : mean.item<float>()) * Math.Sqrt(rows.shape[1]);
+        Tensor mean = normalize(rows.detach()).std(0, unbiased: false).mean();
+        return mean.to(ScalarType.Float64).item<double>() * Math.Sqrt(rows.shape[1]);
     }
 
     /// <summary>

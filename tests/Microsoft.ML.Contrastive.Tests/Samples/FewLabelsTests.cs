@@ -49,7 +49,7 @@ public sealed class FewLabelsTests : IDisposable
         Assert.SkipUnless(OperatingSystem.IsLinux() || OperatingSystem.IsMacOS(), "The signal is of Unix.");
         CancellationToken end = TestContext.Current.CancellationToken;
         using Process process = Process.Start(new ProcessStartInfo(
-            "dotnet", [Program(), "--quick", "--steps", "600", "--out", _folder.FullName, "--checkpoints", Path.Combine(_folder.FullName, "run")])
+            "dotnet", [BuiltProgram.FewLabels, "--quick", "--steps", "600", "--out", _folder.FullName, "--checkpoints", Path.Combine(_folder.FullName, "run")])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -72,22 +72,5 @@ public sealed class FewLabelsTests : IDisposable
         Assert.NotEmpty(Directory.GetFiles(Path.Combine(_folder.FullName, "run"), "*.safetensors"));
     }
 
-    private static (int ExitCode, string Output, string Error) Run(params string[] arguments)
-    {
-        using Process process = Process.Start(new ProcessStartInfo("dotnet", [Program(), .. arguments])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        })!;
-        Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
-        process.WaitForExit();
-        return (process.ExitCode, output.Result, error.Result);
-    }
-
-    /// <summary>The sample as built beside these tests, in the same configuration.</summary>
-    private static string Program()
-    {
-        string[] own = AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar).Split(Path.DirectorySeparatorChar);
-        return Path.Combine([Repository.Root, "samples", "FewLabels", "bin", .. own[^2..], "FewLabels.dll"]);
-    }
+    private static (int ExitCode, string Output, string Error) Run(params string[] arguments) => BuiltProgram.Run(BuiltProgram.FewLabels, arguments);
 }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.ML.Data;
@@ -85,19 +84,7 @@ public sealed class SurveyTests : IDisposable
 
     private static (int ExitCode, string Text) Run(string[] options)
     {
-        using Process process = Process.Start(new ProcessStartInfo("dotnet", [Program(), "survey", .. options])
-        {
-            RedirectStandardOutput = true, RedirectStandardError = true,
-        })!;
-        Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
-        process.WaitForExit();
-        return (process.ExitCode, output.Result + error.Result);
-    }
-
-    /// <summary>The benchmarks as built beside these tests, in the same configuration.</summary>
-    private static string Program()
-    {
-        string[] own = AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar).Split(Path.DirectorySeparatorChar);
-        return Path.Combine([Repository.Root, "benchmarks", "bin", .. own[^2..], "ContrastiveML.Benchmarks.dll"]);
+        (int exitCode, string output, string error) = BuiltProgram.Run(BuiltProgram.Benchmarks, ["survey", .. options]);
+        return (exitCode, output + error);
     }
 }

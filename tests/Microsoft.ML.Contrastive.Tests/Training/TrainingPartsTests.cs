@@ -36,7 +36,7 @@ public sealed class TrainingPartsTests : IDisposable
     public void Even_the_shortest_run_has_a_rate_above_zero_at_each_step(int steps)
     {
         var rates = new List<double>();
-        var progress = new Collect(rates);
+        var progress = new OnProgress(report => rates.Add(report.LearningRate));
         using var learner = new Toy(_generator);
         var method = new OwnMethod { Optimizer = new Sgd(), LearningRate = new(0.1, WarmupEpochs: 1, RateScaling.None) };
         using var runner = new StepRunner(learner, method.Optimizer!);
@@ -363,10 +363,5 @@ public sealed class TrainingPartsTests : IDisposable
         public override bool HasConstantRate(string parameterName) => parameterName.StartsWith("predictor.", StringComparison.Ordinal);
 
         public override long FrozenSteps(string parameterName) => parameterName is "predictor.weight" or "encoder.0.weight" ? _frozenSteps : 0;
-    }
-
-    private sealed class Collect(List<double> rates) : IProgress<TrainingProgress>
-    {
-        public void Report(TrainingProgress value) => rates.Add(value.LearningRate);
     }
 }
