@@ -14,6 +14,13 @@ internal static class SmallDataSettings
     private static readonly ContrastiveMethod[] s_methods =
     [
         new SimClrV1 { HiddenSize = 256 }, // the demo's
+        // Heads of the library's sizes would take more time than the network does, and time is what is shared out.
+        new MoCoV3 { HiddenSize = 512 },
+        new Byol { HiddenSize = 512 },
+        new SimSiam { HiddenSize = 512, ProjectionSize = 512 },
+        new SwAV { HiddenSize = 256 },
+        new Dino { HiddenSize = 512 },
+        new InstDisc { Contrast = BankContrast.Softmax },
     ];
 
     public static ImageEncoder Encoder => ImageEncoder.SmallConvNet(width: 32, grid: 2);

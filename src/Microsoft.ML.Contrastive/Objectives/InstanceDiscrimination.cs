@@ -19,6 +19,10 @@ public static class InstanceDiscrimination
     // CPU cores, 256 features of 128 numbers, twice as quick at 32 and even at about 50.
     private const long ProductAdvantage = 32;
 
+    // Of what is as large as a batch times the bank, so many numbers are made at a time: 30 MB, which the C library keeps for the next step where a
+    // run keeps freed memory. A block above 32 MB comes fresh from the system each time, a fault for every page.
+    private const long NumbersTogether = 7_500_000;
+
     /// <summary>-log( exp(v.w_i / t) / sum over the bank of exp(v.w_j / t) ), the mean over the batch.</summary>
     /// <param name="features">[N, D], of any length: rows are made unit here.</param>
     /// <param name="bank">[n, D], taken as it is. No gradient.</param>
@@ -34,7 +38,8 @@ public static class InstanceDiscrimination
         ShapeCheck.SameWidth(features, bank);
         ShapeCheck.Positive(temperature);
         ShapeCheck.Indices(indices, features.shape[0]);
-        return cross_entropy(normalize(features).mm(bank.detach().t()).div_(temperature), indices, reduction: nn.Reduction.None);
+        Tensor columns = bank.detach().t();
+        return InParts(features, indices, bank.shape[0], (unit, own) => cross_entropy(unit.mm(columns).div_(temperature), own, reduction: nn.Reduction.None));
     }
 
     /// <summary>v.w / t of each feature and its own rows of the bank: [N, 1 + m].</summary>
@@ -47,11 +52,13 @@ public static class InstanceDiscrimination
         ShapeCheck.SameWidth(features, bank);
         ShapeCheck.Positive(temperature);
         ShapeCheck.Indices(indices, features.shape[0], columns: true);
-        Tensor unit = normalize(features), constant = bank.detach();
-        if (bank.shape[0] <= ProductAdvantage * indices.shape[1])
-            return unit.mm(constant.t()).gather(1, indices).div_(temperature);
-        Tensor rows = constant.index_select(0, indices.flatten()).view(indices.shape[0], indices.shape[1], bank.shape[1]);
-        return rows.bmm(unit.unsqueeze(2)).squeeze(2).div_(temperature);
+        Tensor rows = bank.detach();
+        return bank.shape[0] <= ProductAdvantage * indices.shape[1]
+            ? InParts(features, indices, bank.shape[0], (unit, sampled) => unit.mm(rows.t()).gather(1, sampled)).div_(temperature)
+            : InParts(features, indices, indices.shape[1] * bank.shape[1], Sampled).div_(temperature);
+
+        Tensor Sampled(Tensor unit, Tensor sampled)
+            => rows.index_select(0, sampled.flatten()).view(sampled.shape[0], sampled.shape[1], rows.shape[1]).bmm(unit.unsqueeze(2)).squeeze(2);
     }
 
     /// <summary>The softmax over each row's own and the sampled ones alone, the mean over the batch (CMC's released code).</summary>
@@ -112,6 +119,16 @@ public static class InstanceDiscrimination
     /// other Z it is higher.
     /// </summary>
     public static double NceFlatLoss(long noise) => Math.Log(1 + noise) + noise * Math.Log(1 + 1.0 / noise);
+
+    /// <summary>Asks for some features, made unit, and their indices at a time, as many as make <paramref name="numbers"/> each; joins the answers.</summary>
+    private static Tensor InParts(Tensor features, Tensor indices, long numbers, Func<Tensor, Tensor, Tensor> ask)
+    {
+        long together = Math.Max(1, NumbersTogether / numbers);
+        Tensor unit = normalize(features);
+        return features.shape[0] <= together
+            ? ask(unit, indices)
+            : cat([.. unit.split(together).Zip(indices.split(together), ask)], 0);
+    }
 
     private static void CheckSampled(Tensor logits)
     {
