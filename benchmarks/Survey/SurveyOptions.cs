@@ -15,11 +15,12 @@ internal sealed record SurveyOptions
           --seeds N                 runs of each method, with seeds 1 to N; the default is 1
           --images PATH             folder or zip of train/CLASS/PICTURE and test/CLASS/PICTURE; default: Fashion-MNIST
           --train ZIP --test ZIP    instead: two folders or zips of CLASS/PICTURE
+          --size N                  larger pictures are shrunk to N pixels a side, and pictures of several sizes cut square; the default is 48
           --data FOLDER             where Fashion-MNIST's files lie
         Runs that FOLDER holds already are kept; it gets survey.md and survey.json.
         """;
 
-    private static readonly string[] s_names = ["--out", "--methods", "--epochs", "--minutes-per-method", "--seeds", "--images", "--train", "--test", "--data"];
+    private static readonly string[] s_names = ["--out", "--methods", "--epochs", "--minutes-per-method", "--seeds", "--images", "--train", "--test", "--size", "--data"];
 
     public required string Out { get; init; }
 
@@ -38,12 +39,15 @@ internal sealed record SurveyOptions
 
     public string? Test { get; init; }
 
+    /// <summary>The longest that the shorter side of a picture may be, in pixels. Fashion-MNIST's have 28.</summary>
+    public int Size { get; init; } = 48;
+
     public string? Data { get; init; }
 
     /// <summary>What all runs of one folder have in common.</summary>
     public string Budget => string.Create(
         CultureInfo.InvariantCulture,
-        $"{(Minutes is { } minutes ? $"{minutes} minutes a method" : $"{Epochs} epochs")}; pictures: {Images ?? (Train is null ? "Fashion-MNIST" : $"{Train} and {Test}")}");
+        $"{(Minutes is { } minutes ? $"{minutes} minutes a method" : $"{Epochs} epochs")}; pictures: {(Images is null && Train is null ? "Fashion-MNIST" : $"{Images ?? $"{Train} and {Test}"}, up to {Size} pixels")}");
 
     /// <exception cref="SurveyException">An option is unknown or wrong.</exception>
     public static SurveyOptions Parse(string[] args)
@@ -73,6 +77,7 @@ internal sealed record SurveyOptions
             Images = given.GetValueOrDefault("--images"),
             Train = given.GetValueOrDefault("--train"),
             Test = given.GetValueOrDefault("--test"),
+            Size = (int)Number("--size", 48, whole: true),
             Data = given.GetValueOrDefault("--data"),
         };
 

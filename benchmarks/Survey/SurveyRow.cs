@@ -31,6 +31,9 @@ internal sealed record SurveyRow
     /// <summary>The most that the process held until the end of training, its pictures included.</summary>
     public long PeakMemoryBytes { get; init; }
 
+    /// <summary>How many pictures the accuracies are of.</summary>
+    public int TestPictures { get; init; }
+
     public double? EmbeddingDeviation { get; init; }
 
     public double? EffectiveRank { get; init; }

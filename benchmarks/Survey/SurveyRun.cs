@@ -57,19 +57,19 @@ internal sealed class SurveyRun(SurveyOptions options, string method, int seed)
         long peak, steps;
         double seconds;
         ContrastivePretrainTransformer encoder;
+        var clock = new StepWatch();
         try
         {
             ContrastiveMethod recipe = method == SurveyOptions.Frozen ? SmallDataSettings.Frozen(facts) : SmallDataSettings.Method(method, facts);
-            var clock = new StepWatch();
             var training = new TrainingOptions { BatchSize = Batch, KeepFreedMemory = true, ReportEvery = 1, Progress = clock };
             training = training with { Steps = Steps(recipe, training, clock, train, facts), CheckpointFolder = checkpoints, CheckpointInterval = TimeSpan.FromMinutes(1) };
             long started = Stopwatch.GetTimestamp();
             encoder = Estimator(recipe, training).Fit(train);
             (seconds, steps, peak) = (Stopwatch.GetElapsedTime(started).TotalSeconds, training.Steps!.Value, PeakMemory());
         }
-        catch (ArgumentException error)
+        catch (ArgumentException error) when (clock.Reports.Count == 0)
         {
-            // Estimator and Fit say what does not fit before they train: colours, sizes, views.
+            // Estimator and Fit say what does not fit before they train: colours, sizes, views. Later it would be a fault.
             return new SurveyRow { Method = method, Seed = seed, NotApplicable = error.Message.ReplaceLineEndings(" "), Budget = options.Budget };
         }
         using (encoder)
@@ -127,6 +127,7 @@ internal sealed class SurveyRun(SurveyOptions options, string method, int seed)
             EmbeddingDeviation = geometry.EmbeddingDeviation,
             EffectiveRank = geometry.EffectiveRank,
             PeakMemoryBytes = peak,
+            TestPictures = _pictures.Test.Length,
             Budget = options.Budget,
         };
     }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.IO.Compression;
 using System.Text.Json;
 using Microsoft.ML.Data;
 
@@ -48,6 +49,23 @@ public sealed class SurveyTests : IDisposable
         Assert.Contains("another --out", text, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Pictures_of_several_sizes_in_a_zip_are_brought_to_one()
+    {
+        WritePictures("data/train", perClass: 6, seed: 1);
+        WritePictures("data/test", perClass: 3, seed: 2, side: 70, lastSide: 90);
+        string zip = Path.Combine(_folder, "pictures.zip");
+        ZipFile.CreateFromDirectory(Path.Combine(_folder, "data"), zip, CompressionLevel.Fastest, includeBaseDirectory: true);
+        string results = Path.Combine(_folder, "out");
+
+        (int exitCode, string text) = Run(["--images", zip, "--out", results, "--size", "20", "--methods", "raw"]);
+
+        Assert.True(exitCode == 0, text);
+        JsonElement row = Assert.Single(Rows(results));
+        Assert.Equal(6, row.GetProperty("testPictures").GetInt32());
+        Assert.Equal(1, row.GetProperty("linear").GetDouble()); // dark and light are told apart at any size
+    }
+
     [Theory]
     [InlineData("'Nothing' is none of raw, untrained, frozen, Byol", "--methods", "Nothing")]
     [InlineData("--epochs needs a whole number above 0, not '0'", "--epochs", "0")]
@@ -62,7 +80,7 @@ public sealed class SurveyTests : IDisposable
         Assert.Contains(expected, text, StringComparison.Ordinal);
     }
 
-    private void WritePictures(string part, int perClass, int seed)
+    private void WritePictures(string part, int perClass, int seed, int side = Side, int lastSide = Side)
     {
         var random = new Random(seed);
         foreach ((int kind, string name) in new[] { "dark", "light" }.Index())
@@ -70,10 +88,11 @@ public sealed class SurveyTests : IDisposable
             string folder = Directory.CreateDirectory(Path.Combine(_folder, part, name)).FullName;
             for (int i = 0; i < perClass; i++)
             {
-                var pixels = new byte[4 * Side * Side]; // RGBA
+                int height = i == perClass - 1 ? lastSide : side;
+                var pixels = new byte[4 * height * side]; // RGBA
                 for (int at = 0; at < pixels.Length; at++)
                     pixels[at] = at % 4 == 3 ? (byte)255 : (byte)(random.Next(120) + (kind == 1 ? 120 : 0));
-                using MLImage image = MLImage.CreateFromPixels(Side, Side, MLPixelFormat.Rgba32, pixels);
+                using MLImage image = MLImage.CreateFromPixels(side, height, MLPixelFormat.Rgba32, pixels);
                 image.Save(Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{i}.png")));
             }
         }
