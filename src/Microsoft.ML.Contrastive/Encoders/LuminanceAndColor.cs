@@ -31,8 +31,8 @@ public sealed record LuminanceAndColor(ImageEncoder Luminance, ImageEncoder Colo
         foreach ((string name, ImageEncoder part) in new[] { (nameof(Luminance), Luminance), (nameof(Color), Color) })
         {
             ArgumentNullException.ThrowIfNull(part, name);
-            if (part is LuminanceAndColor)
-                throw new ArgumentException($"{name} of a LuminanceAndColor can't be another LuminanceAndColor.", name);
+            if (part is Contrastive.LuminanceAndColor or EncoderWithHead)
+                throw new ArgumentException($"{name} of a LuminanceAndColor can't be another {part.GetType().Name}.", name);
             part.Validate();
         }
     }

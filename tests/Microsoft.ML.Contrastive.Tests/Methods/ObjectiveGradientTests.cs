@@ -15,6 +15,7 @@ public sealed class ObjectiveGradientTests
     private static readonly Dictionary<string, Func<Tensor, Tensor, Tensor, Tensor>> s_losses = new()
     {
         ["NtXent"] = (x, y, z) => NtXent.Loss(x, y, 0.3),
+        ["NtXent with a memory"] = (x, y, z) => NtXent.Loss(x, y, 0.3, z),
         ["InfoNce"] = (x, y, z) => InfoNce.Loss(x, y, z, 0.3),
         ["BatchInfoNce"] = (x, y, z) => BatchInfoNce.Symmetric(x, z, z, y, 0.3),
         ["NormalizedDistance"] = (x, y, z) => NormalizedDistance.Symmetric(x, z, z, y),
