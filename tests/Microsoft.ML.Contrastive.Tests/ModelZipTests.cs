@@ -204,7 +204,7 @@ public sealed class ModelZipTests(ModelZipTests.Saved saved) : IClassFixture<Mod
             "{{i}}":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}
             """)) + "}");
         byte[] bomb = Edit(Weights, [.. BitConverter.GetBytes((long)names.Length), .. names]);
-        AssertRefused($"more than the {ContrastivePretrainTransformer.LongestWeightsHeader} that are read here", bomb);
+        AssertRefused($"more than the {ModelEntries.LongestWeightsHeader} that are read here", bomb);
         AssertRefusedInLittleMemory(bomb);
     }
 

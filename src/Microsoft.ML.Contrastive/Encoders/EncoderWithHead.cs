@@ -46,6 +46,9 @@ public sealed record EncoderWithHead(ImageEncoder Backbone, int HeadSize) : Imag
 
     internal override ImageEncoder ForFineTuning => this with { FeaturesFrom = FeatureLayer.Middle };
 
+    internal override IReadOnlyList<string[]> Stages
+        => [.. Backbone.Stages.Select(stage => stage.Select(name => $"backbone.{name}").ToArray()), ["head."]];
+
     internal override ImageEncoder HalfWidth() => this with { Backbone = Backbone.HalfWidth(), HeadSize = Math.Max(1, HeadSize / 2) };
 
     /// <remarks>One within another is refused: a model file could nest them without end.</remarks>

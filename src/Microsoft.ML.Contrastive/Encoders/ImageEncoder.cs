@@ -83,6 +83,11 @@ public abstract record ImageEncoder
     /// <summary>The encoder whose features a classifier is fine-tuned on; another than this where the features that it gives are not the best start.</summary>
     internal virtual ImageEncoder ForFineTuning => this;
 
+    /// <summary>
+    /// What lies behind each other in the network, first to last: of each stage, how the names of its parameters begin. Fine-tuning may train the last of them.
+    /// </summary>
+    internal abstract IReadOnlyList<string[]> Stages { get; }
+
     /// <summary>True where pictures come as they are, from 0 to 1; false, the rule, where each channel is normalised over the data.</summary>
     internal virtual bool TakesUnitPixels => false;
 

@@ -56,6 +56,8 @@ public sealed record ResNet : ImageEncoder
             throw new ArgumentOutOfRangeException(nameof(Stem), Stem, "Choose Stem.ImageNet or Stem.Small.");
     }
 
+    internal override IReadOnlyList<string[]> Stages => [["conv1.", "bn1."], ["layer1."], ["layer2."], ["layer3."], ["layer4."]];
+
     internal override ImageEncoder HalfWidth() => this with { Width = Math.Max(8, Width / 2) };
 
     /// <summary>Residual blocks of the four stages.</summary>

@@ -60,7 +60,7 @@ public sealed class ImageEncoderTests
 
         // Its weights' header is far below what a model's reader takes.
         int header = SafeTensorsHeader.For(module.state_dict().Select(pair => (pair.Key, pair.Value.dtype, pair.Value.shape)), null).ToBytes().Length;
-        Assert.InRange(header, 1, ContrastivePretrainTransformer.LongestWeightsHeader / 8);
+        Assert.InRange(header, 1, ModelEntries.LongestWeightsHeader / 8);
     }
 
     public static TheoryData<ImageEncoder, int, int> Shapes => new()
