@@ -61,7 +61,7 @@ internal static class HostileReaders
         EncoderManifest manifest = ReadManifest(Entry(zip, ManifestEntry));
         Dictionary<string, Tensor> state = manifest.Encoder.CreateModule(manifest.Channels, manifest.Height, manifest.Width, seed: 1).state_dict();
         return bytes => SafeTensors.LoadInto(
-            new SafeTensorsReader(new MemoryStream(bytes), WeightsEntry, ContrastivePretrainTransformer.LongestWeightsHeader), state);
+            new SafeTensorsReader(new MemoryStream(bytes), WeightsEntry, ModelEntries.LongestWeightsHeader), state);
     }
 
     private static EncoderManifest ReadManifest(byte[] json) => EncoderManifest.Read(new StreamReader(new MemoryStream(json)));

@@ -141,7 +141,7 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         if (known is { } size)
             ChooseEncoder(_options, size.Height, size.Width); // before the reading
         using var store = new ImageStore(column.Channels, _options.Training.MemoryBudget, _options.Training.ScratchFolder);
-        Read(input, column, store, largestSide: 2 * Math.Max(known?.Height ?? 224, known?.Width ?? 224), channel);
+        new PictureRows(_host, channel, training).Read(input, column, _options.Input, store, largestSide: 2 * Math.Max(known?.Height ?? 224, known?.Width ?? 224));
         (int height, int width) = known ?? Square(Math.Min(224, store.MedianShorterSide()));
         ImageEncoder encoder = ChooseEncoder(_options, height, width);
         RunFacts facts = Facts(store, height, width, encoder);
@@ -183,35 +183,6 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
             throw;
         }
         return new ContrastivePretrainTransformer(_host, new PretrainedEncoder(manifest, result, device));
-    }
-
-    private void Read(IDataView input, ImageColumn column, ImageStore store, int largestSide, IChannel channel)
-    {
-        if (input.GetRowCount() is { } rows && column.DeclaredSize is { } size)
-            store.Expect(rows, size.Height, size.Width, largestSide);
-        var resizer = new Resizer();
-        long row = 0, skipped = 0;
-        using DataViewRowCursor cursor = input.GetRowCursor([input.Schema[column.Index]]);
-        PictureReader reader = column.CreateReader(cursor);
-        for (; cursor.MoveNext(); row++)
-        {
-            if (row % 1000 == 0)
-            {
-                _options.Training.CancellationToken.ThrowIfCancellationRequested();
-                _host.CheckAlive();
-            }
-            if (reader.Read(row))
-                store.AddShrunk(reader.Buffer.Picture, largestSide, resizer);
-            else
-                skipped++;
-        }
-        if (skipped > 0)
-            channel.Warning($"Left out {skipped} of {row} rows: column '{_options.Input}' held no readable picture there.");
-        if (store.Count == 0)
-            throw new ArgumentException($"There is nothing to learn from: column '{_options.Input}' has no {(row == 0 ? "rows" : "readable picture")}.", nameof(input));
-        store.Seal();
-        if (store.ScratchLength > 0)
-            channel.Info($"{store.ScratchLength >> 20} MiB of pictures beyond TrainingOptions.MemoryBudget lie in a scratch file until Fit ends.");
     }
 
     /// <summary>The views' size where the settings alone decide it.</summary>

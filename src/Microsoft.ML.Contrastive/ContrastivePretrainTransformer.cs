@@ -22,9 +22,6 @@ public sealed class ContrastivePretrainTransformer : ITransformer, IDisposable
     private const string ManifestEntry = "manifest.json", WeightsEntry = "weights.safetensors";
     private const int PassesBeforeHint = 20;
 
-    /// <summary>ResNet-50's header has 30 KB. What is parsed takes some ten times as much, and a zip makes a long one of a short file.</summary>
-    internal const int LongestWeightsHeader = 1 << 20;
-
     private readonly IHost _host;
     private readonly PretrainedEncoder _encoder;
     private bool _disposed;
@@ -74,7 +71,7 @@ public sealed class ContrastivePretrainTransformer : ITransformer, IDisposable
     {
         ArgumentNullException.ThrowIfNull(input);
         ObjectDisposedException.ThrowIf(_disposed, this);
-        return new BatchedDataView(_host, input, new Mapper(this, input.Schema), RowsTogether);
+        return new BatchedDataView(_host, input, new Mapper(this, input.Schema), _encoder.RowsTogether);
     }
 
     IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema)
@@ -107,74 +104,24 @@ public sealed class ContrastivePretrainTransformer : ITransformer, IDisposable
     // Called by ML.NET's loader, through the LoadableClass attribute above.
     private static ContrastivePretrainTransformer Create(IHostEnvironment environment, ModelLoadContext ctx)
     {
-        CheckVersion(ctx);
+        ModelEntries.CheckVersion(ctx, Version());
         EncoderManifest manifest = null!;
-        ReadEntry(ctx, ManifestEntry, stream => manifest = EncoderManifest.Read(new StreamReader(stream)));
+        ModelEntries.Read(ctx, ManifestEntry, stream => manifest = EncoderManifest.Read(new StreamReader(stream)));
         (Device device, string? warning) = ContextSettings.ChooseDevice(environment);
         nn.Module<Tensor, Tensor> module = null!;
-        ReadEntry(ctx, WeightsEntry, stream => module = LoadModule(manifest, stream, device));
+        ModelEntries.Read(ctx, WeightsEntry, stream => module = ModelEntries.ReadModule(
+            stream, WeightsEntry, manifest.Encoder.CountWeights(manifest.Channels, manifest.Height, manifest.Width),
+            () => manifest.Encoder.CreateModule(manifest.Channels, manifest.Height, manifest.Width, seed: 0), device));
         var transformer = new ContrastivePretrainTransformer(environment, new PretrainedEncoder(manifest, module, device));
         if (warning is not null)
             transformer.Log(channel => channel.Warning(warning));
         return transformer;
     }
 
-    private static nn.Module<Tensor, Tensor> LoadModule(EncoderManifest manifest, Stream stream, Device device)
-    {
-        var reader = new SafeTensorsReader(stream, WeightsEntry, LongestWeightsHeader); // the stream is ML.NET's to close
-        SafeTensors.CheckEnough(reader, manifest.Encoder.CountWeights(manifest.Channels, manifest.Height, manifest.Width));
-        nn.Module<Tensor, Tensor> module = manifest.Encoder.CreateModule(manifest.Channels, manifest.Height, manifest.Width, seed: 0);
-        try
-        {
-            SafeTensors.LoadInto(reader, module.state_dict());
-            module.to(device).eval();
-            return module;
-        }
-        catch
-        {
-            module.Dispose();
-            throw;
-        }
-    }
-
-    /// <summary>Says of each fault in which entry it is and what to do; a zip may be damaged where only its own reader sees it.</summary>
-    private static void ReadEntry(ModelLoadContext ctx, string name, Action<Stream> read)
-    {
-        const string advice = "If the file was changed since it was saved, load an unchanged copy, or save the model again.";
-        bool found;
-        try
-        {
-            found = ctx.TryLoadBinaryStream(name, reader => read(reader.BaseStream));
-        }
-        catch (InvalidDataException error)
-        {
-            throw new InvalidDataException($"The model can't be loaded, because of its entry {name}: {error.Message} {advice}", error);
-        }
-        if (!found)
-            throw new InvalidDataException($"The model has no entry {name}: it is damaged or was edited. {advice}");
-    }
-
-    private static void CheckVersion(ModelLoadContext ctx)
-    {
-        try
-        {
-            ctx.CheckAtModel(Version());
-        }
-        catch (Exception error) when (error is FormatException or InvalidOperationException)
-        {
-            throw new InvalidDataException(
-                $"The model's encoder is damaged, or was written by a newer version of ContrastiveML: {Printable.Message(error.Message)} If the file was not changed since it was saved, update the package ContrastiveML.", error);
-        }
-    }
-
     // The simple assembly name lets any version of the library load the file, without registration.
     private static VersionInfo Version() => new(
         modelSignature: "CONTRENC", verWrittenCur: 0x00010001, verReadableCur: 0x00010001, verWeCanReadBack: 0x00010001,
         loaderSignature: LoaderSignature, loaderAssemblyName: typeof(ContrastivePretrainTransformer).Assembly.GetName().Name);
-
-    /// <summary>The batch that was asked for, within 256 MB of pixels.</summary>
-    private int RowsTogether
-        => Math.Clamp((1 << 26) / (_encoder.Manifest.Height * _encoder.Manifest.Width * _encoder.Manifest.Channels), 1, _encoder.Manifest.BatchSize);
 
     private void Log(Action<IChannel> write)
     {
@@ -192,7 +139,7 @@ public sealed class ContrastivePretrainTransformer : ITransformer, IDisposable
     /// <summary>Binds the encoder to one input schema.</summary>
     private sealed class Mapper(ContrastivePretrainTransformer owner, DataViewSchema schema) : IBatchMapper
     {
-        private readonly ImageColumn _column = Bind(owner, schema);
+        private readonly ImageColumn _column = owner._encoder.Manifest.Bind(schema);
 
         public DataViewSchema.DetachedColumn[] GetOutputColumns()
             => [new(owner.OutputColumnName, new VectorDataViewType(NumberDataViewType.Single, owner.FeatureSize))];
@@ -205,66 +152,10 @@ public sealed class ContrastivePretrainTransformer : ITransformer, IDisposable
         {
             if (slots > 1)
                 owner.CountPass();
-            return new Worker(owner, input, _column, slots);
+            return new PictureWorker(owner.Weights, input, _column, slots, owner.FeatureSize);
         }
 
         void ICanSaveModel.Save(ModelSaveContext ctx) => ((ICanSaveModel)owner).Save(ctx);
-
-        private static ImageColumn Bind(ContrastivePretrainTransformer owner, DataViewSchema schema)
-        {
-            EncoderManifest manifest = owner._encoder.Manifest;
-            var column = new ImageColumn(schema, manifest.InputColumn, manifest.ImageShape, manifest.MissingImages);
-            return column.Channels == manifest.Channels
-                ? column
-                : throw new ArgumentException($"Column '{manifest.InputColumn}' has pictures of {column.Channels} channels, the encoder was trained on {manifest.Channels}.", nameof(schema));
-        }
-    }
-
-    /// <summary>One cursor's pictures, from the row that is read to its features.</summary>
-    private sealed class Worker : IBatchWorker
-    {
-        private readonly ContrastivePretrainTransformer _owner;
-        private readonly DataViewRow _input;
-        private readonly PictureReader _reader;
-        private readonly ImageViewMaker _maker;
-        private readonly float[] _planar, _pixels, _features;
-        private readonly bool[] _missing;
-        private readonly int _channels;
-
-        public Worker(ContrastivePretrainTransformer owner, DataViewRow input, ImageColumn column, int slots)
-        {
-            EncoderManifest manifest = owner.Weights.Manifest;
-            (_owner, _input, _reader, _channels) = (owner, input, column.CreateReader(input), manifest.Channels);
-            _maker = new ImageViewMaker(new ImageAugmentation(), manifest.Height, manifest.Width, manifest.Channels, manifest.Normalization);
-            _planar = new float[manifest.Channels * manifest.Height * manifest.Width];
-            _pixels = new float[slots * _planar.Length];
-            _features = new float[slots * owner.FeatureSize];
-            _missing = new bool[slots];
-        }
-
-        public void Read(int slot)
-        {
-            Span<float> pixels = _pixels.AsSpan(slot * _planar.Length, _planar.Length);
-            _missing[slot] = !_reader.Read(_input.Position);
-            if (_missing[slot])
-                return;
-            _maker.MakePlain(_reader.Buffer.Picture, _planar);
-            PixelOrder.Interleave(_planar, _channels, pixels);
-        }
-
-        public void Compute(int rows)
-        {
-            _owner.Weights.Forward(_pixels, rows, _features);
-            for (int slot = 0; slot < rows; slot++)
-                if (_missing[slot])
-                    _features.AsSpan(slot * _owner.FeatureSize, _owner.FeatureSize).Fill(float.NaN);
-        }
-
-        public ReadOnlySpan<float> Output(int output, int slot) => _features.AsSpan(slot * _owner.FeatureSize, _owner.FeatureSize);
-
-        public void Dispose()
-        {
-        }
     }
 }
 

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Contrastive;
 
 /// <summary>
-/// A network with what it needs to take pictures: shared by the transformers that were made from one Fit or Load, and
+/// A network, an encoder or a classifier, with what it needs to take pictures: shared by the transformers that were made from one Fit or Load, and
 /// disposed with the last of them. Any number of threads may use it at once.
 /// </summary>
 internal sealed class PretrainedEncoder(EncoderManifest manifest, nn.Module<Tensor, Tensor> module, Device device)
@@ -20,6 +20,11 @@ internal sealed class PretrainedEncoder(EncoderManifest manifest, nn.Module<Tens
     public EncoderManifest Manifest { get; } = manifest;
 
     public nn.Module<Tensor, Tensor> Module { get; } = module;
+
+    public Device Device { get; } = device;
+
+    /// <summary>The batch that was asked for, within 256 MB of pixels.</summary>
+    public int RowsTogether => Math.Clamp((1 << 26) / (Manifest.Height * Manifest.Width * Manifest.Channels), 1, Manifest.BatchSize);
 
     /// <summary>One more transformer, or computation, uses it.</summary>
     /// <exception cref="ObjectDisposedException">The last user has gone.</exception>
@@ -45,7 +50,7 @@ internal sealed class PretrainedEncoder(EncoderManifest manifest, nn.Module<Tens
         Module.Dispose();
     }
 
-    /// <summary>Features of <paramref name="rows"/> pictures.</summary>
+    /// <summary>What the network says of <paramref name="rows"/> pictures: features, or one logit for each class.</summary>
     /// <param name="pixels">Normalised pixels, interleaved: [rows, H, W, C].</param>
     /// <param name="rows">At least 1.</param>
     /// <param name="features">[rows, D].</param>
@@ -69,7 +74,7 @@ internal sealed class PretrainedEncoder(EncoderManifest manifest, nn.Module<Tens
         int padded = rows == 1 && Manifest.Height * Manifest.Width < SmallPicture ? 2 : rows;
         Tensor batch = zeros(padded, Manifest.Height, Manifest.Width, Manifest.Channels);
         pixels[..(rows * Manifest.Height * Manifest.Width * Manifest.Channels)].CopyTo(MemoryMarshal.Cast<byte, float>(batch.bytes));
-        Tensor output = Module.forward(batch.permute(0, 3, 1, 2).to(device)).narrow(0, 0, rows).cpu().contiguous();
+        Tensor output = Module.forward(batch.permute(0, 3, 1, 2).to(Device)).narrow(0, 0, rows).cpu().contiguous();
         MemoryMarshal.Cast<byte, float>(output.bytes).CopyTo(features);
     }
 }

@@ -113,7 +113,8 @@ public sealed class ModelZipTests(ModelZipTests.Saved saved) : IClassFixture<Mod
         { "encoder", """{ "kind": "System.IO.FileInfo, System.Runtime" }""", "FileInfo" },
         { "encoder", """{ "$type": "System.IO.FileInfo, System.Runtime", "kind": "smallConvNet", "width": 4 }""", "damaged or edited" },
         { "encoder", """{ "kind": "a\r\n\u001b[31m" }""", @"\u001b[31m" },
-        { "encoder", """{ "kind": "resNet", "depth": 19 }""", "18, 34 or 50" },
+        { "encoder", """{ "kind": "resNet", "depth": 19 }""", "18, 34, 50, 101 or 152" },
+        { "encoder", """{ "kind": "resNet", "selectiveKernels": true }""", "no bottleneck" },
         { "encoder", """{ "kind": "resNet", "stem": "Vast" }""", "damaged or edited" },
         { "encoder", """{ "kind": "visionTransformer", "width": 1000000000 }""", "from 16 to 768" },
         { "encoder", """{ "kind": "visionTransformer", "depth": 1000000 }""", "from 1 to 12" },
@@ -123,7 +124,12 @@ public sealed class ModelZipTests(ModelZipTests.Saved saved) : IClassFixture<Mod
         { "encoder", """{ "kind": "visionTransformer", "patch": 5 }""", "patches of 5" },
         { "encoder", """{ "kind": "visionTransformer", "positions": "vague" }""", "damaged or edited" },
         { "encoder", """{ "kind": "visionTransformer" }""", "doesn't fit the model" },
-        { "encoder", """{ "kind": "resNet", "width": 1000000000 }""", "from 8 to 64" },
+        { "encoder", """{ "kind": "resNet", "width": 1000000000 }""", "from 8 to 192" },
+        { "encoder", """{ "kind": "resNet", "depth": 152, "stem": "small", "width": 192, "selectiveKernels": true }""", "doesn't fit the model" },
+        { "encoder", """{ "kind": "encoderWithHead", "backbone": { "kind": "smallConvNet" }, "headSize": 1000000000 }""", "from 1 to 6144" },
+        { "encoder", """{ "kind": "encoderWithHead", "backbone": null, "headSize": 8 }""", "damaged or edited" },
+        { "encoder", """{ "kind": "encoderWithHead", "backbone": { "kind": "encoderWithHead", "backbone": { "kind": "smallConvNet" }, "headSize": 8 }, "headSize": 8 }""", "can't be another" },
+        { "encoder", """{ "kind": "encoderWithHead", "backbone": { "kind": "smallConvNet" }, "headSize": 8, "featuresFrom": "nowhere" }""", "damaged or edited" },
         { "encoder", """{ "kind": "luminanceAndColor", "luminance": { "kind": "smallConvNet", "width": 4 } }""", "color" },
         { "encoder", """{ "kind": "luminanceAndColor", "luminance": null, "color": null }""", "damaged or edited" },
         { "encoder", """{ "kind": "luminanceAndColor", "luminance": { "kind": "smallConvNet", "width": 1000000000 }, "color": { "kind": "smallConvNet" } }""", "from 1 to 256" },
@@ -198,7 +204,7 @@ public sealed class ModelZipTests(ModelZipTests.Saved saved) : IClassFixture<Mod
             "{{i}}":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}
             """)) + "}");
         byte[] bomb = Edit(Weights, [.. BitConverter.GetBytes((long)names.Length), .. names]);
-        AssertRefused($"more than the {ContrastivePretrainTransformer.LongestWeightsHeader} that are read here", bomb);
+        AssertRefused($"more than the {ModelEntries.LongestWeightsHeader} that are read here", bomb);
         AssertRefusedInLittleMemory(bomb);
     }
 

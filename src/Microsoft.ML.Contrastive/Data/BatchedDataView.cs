@@ -162,12 +162,12 @@ internal sealed class BatchedDataView : IDataView
         public override ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column)
         {
             int mapped = columns.Map(column);
-            Delegate getter = buffers.TryGetValue(column.Index, out RowBuffer? buffer) ? buffer.Getter(Slot) : OutputGetter(mapped);
+            Delegate getter = buffers.TryGetValue(column.Index, out RowBuffer? buffer) ? buffer.Getter(Slot) : OutputGetter(column.Type, mapped);
             return getter as ValueGetter<TValue>
                 ?? throw new InvalidOperationException($"Column '{column.Name}' is {column.Type}, which can't be read as {typeof(TValue)}.");
         }
 
-        private ValueGetter<VBuffer<float>> OutputGetter(int output) => (ref VBuffer<float> value) =>
+        private Delegate OutputGetter(DataViewType type, int output) => IBatchMapper.Getter(type, () =>
         {
             int row = Slot();
             if (!computed)
@@ -176,8 +176,8 @@ internal sealed class BatchedDataView : IDataView
                 worker.Compute(count);
                 computed = true;
             }
-            IBatchMapper.Fill(ref value, worker.Output(output, row));
-        };
+            return worker.Output(output, row);
+        });
 
         protected override bool MoveNextCore()
         {

@@ -4,7 +4,7 @@ using Microsoft.ML.Runtime;
 namespace Microsoft.ML.Contrastive;
 
 /// <summary>
-/// The computing side of a transformer that adds float-vector columns and is fast on many rows at once. The same worker serves
+/// The computing side of a transformer that adds columns of float vectors, and of keys, and is fast on many rows at once. The same worker serves
 /// <see cref="BatchedDataView"/> and, with a batch of one, ML.NET's row mapping (PredictionEngine): implement no getters.
 /// </summary>
 internal interface IBatchMapper : IRowMapper
@@ -18,7 +18,8 @@ internal interface IBatchMapper : IRowMapper
     /// <summary>One row at a time: computed at the first getter's call on a row, whichever it is.</summary>
     Delegate?[] IRowMapper.CreateGetters(DataViewRow input, Func<int, bool> activeOutput, out Action? disposer)
     {
-        var getters = new Delegate?[GetOutputColumns().Length];
+        DataViewSchema.DetachedColumn[] columns = GetOutputColumns();
+        var getters = new Delegate?[columns.Length];
         disposer = null;
         if (!Enumerable.Range(0, getters.Length).Any(activeOutput))
             return getters;
@@ -30,7 +31,7 @@ internal interface IBatchMapper : IRowMapper
             int output = i;
             if (!activeOutput(output))
                 continue;
-            getters[output] = (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) =>
+            getters[output] = Getter(columns[output].Type, () =>
             {
                 if (computed < 0 || computed != input.Position)
                 {
@@ -39,11 +40,16 @@ internal interface IBatchMapper : IRowMapper
                     worker.Compute(1);
                     computed = input.Position;
                 }
-                Fill(ref value, worker.Output(output, 0));
+                return worker.Output(output, 0);
             });
         }
         return getters;
     }
+
+    /// <summary>A getter of an output's own type over what was computed: a vector of Single, or a key, which is its one number.</summary>
+    static Delegate Getter(DataViewType type, ComputedOutput computed) => type is KeyDataViewType
+        ? (ValueGetter<uint>)((ref uint value) => value = (uint)computed()[0])
+        : (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) => Fill(ref value, computed()));
 
     /// <summary>Copies numbers into a reader's vector, in its own memory where that suffices.</summary>
     static void Fill(ref VBuffer<float> value, ReadOnlySpan<float> numbers)
@@ -53,6 +59,9 @@ internal interface IBatchMapper : IRowMapper
         value = editor.Commit();
     }
 }
+
+/// <summary>What a worker computed for the row of the moment.</summary>
+internal delegate ReadOnlySpan<float> ComputedOutput();
 
 /// <summary>
 /// One cursor's computation: rows are read into slots, then computed together. Never called by two threads at once, but not
@@ -69,6 +78,6 @@ internal interface IBatchWorker : IDisposable
     /// <summary>Computes the active outputs of slots 0 to <paramref name="rows"/> - 1; called at most once a batch, unless it threw.</summary>
     void Compute(int rows);
 
-    /// <summary>What <see cref="Compute"/> left for one output column and slot.</summary>
+    /// <summary>What <see cref="Compute"/> left for one output column and slot; of a key column its one number, 0 where it is missing.</summary>
     ReadOnlySpan<float> Output(int output, int slot);
 }

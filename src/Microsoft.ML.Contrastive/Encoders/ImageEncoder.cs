@@ -23,6 +23,7 @@ public enum Stem
 [JsonDerivedType(typeof(ResNet), "resNet")]
 [JsonDerivedType(typeof(VisionTransformer), "visionTransformer")]
 [JsonDerivedType(typeof(LuminanceAndColor), "luminanceAndColor")]
+[JsonDerivedType(typeof(EncoderWithHead), "encoderWithHead")]
 public abstract record ImageEncoder
 {
     private protected ImageEncoder()
@@ -54,6 +55,12 @@ public abstract record ImageEncoder
     /// <summary>ResNet-50: 2,048 features, 23.5 million weights.</summary>
     public static ResNet ResNet50(Stem stem = Stem.ImageNet) => new() { Depth = 50, Stem = stem };
 
+    /// <summary>ResNet-101: 2,048 features, 42.5 million weights.</summary>
+    public static ResNet ResNet101(Stem stem = Stem.ImageNet) => new() { Depth = 101, Stem = stem };
+
+    /// <summary>ResNet-152: 2,048 features, 58.1 million weights. The largest of SimCLR v2's: <c>ResNet152() with { Width = 192, SelectiveKernels = true }</c>.</summary>
+    public static ResNet ResNet152(Stem stem = Stem.ImageNet) => new() { Depth = 152, Stem = stem };
+
     /// <summary>ViT-Ti: 192 features, 5.4 million weights and more with its patches (Touvron et al. 2021).</summary>
     /// <param name="patch">Height and width of a patch in pixels, 2 to 16; the pictures' sides must be multiples.</param>
     /// <param name="positions">How it knows where a patch lies.</param>
@@ -72,6 +79,14 @@ public abstract record ImageEncoder
 
     /// <summary>Two networks, of which one sees a picture's luminance and the other its colour; see <see cref="Contrastive.LuminanceAndColor"/>.</summary>
     public static LuminanceAndColor LuminanceAndColor(ImageEncoder luminance, ImageEncoder color) => new(luminance, color);
+
+    /// <summary>The encoder whose features a classifier is fine-tuned on; another than this where the features that it gives are not the best start.</summary>
+    internal virtual ImageEncoder ForFineTuning => this;
+
+    /// <summary>
+    /// What lies behind each other in the network, first to last: of each stage, how the names of its parameters begin. Fine-tuning may train the last of them.
+    /// </summary>
+    internal abstract IReadOnlyList<string[]> Stages { get; }
 
     /// <summary>True where pictures come as they are, from 0 to 1; false, the rule, where each channel is normalised over the data.</summary>
     internal virtual bool TakesUnitPixels => false;

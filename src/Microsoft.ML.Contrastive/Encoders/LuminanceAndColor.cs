@@ -23,6 +23,19 @@ public sealed record LuminanceAndColor(ImageEncoder Luminance, ImageEncoder Colo
     /// <summary>The conversion is defined on colours, not on what a normalisation made of them.</summary>
     internal override bool TakesUnitPixels => true;
 
+    /// <summary>The parts' stages beside each other, the last with the last.</summary>
+    internal override IReadOnlyList<string[]> Stages
+    {
+        get
+        {
+            IReadOnlyList<string[]> first = Luminance.Stages, second = Color.Stages;
+            return [.. Enumerable.Range(1, Math.Max(first.Count, second.Count)).Reverse().Select(fromEnd => (string[])[.. Named(first, fromEnd, "luminance."), .. Named(second, fromEnd, "color.")])];
+
+            static IEnumerable<string> Named(IReadOnlyList<string[]> stages, int fromEnd, string part)
+                => fromEnd > stages.Count ? [] : stages[^fromEnd].Select(name => part + name);
+        }
+    }
+
     internal override ImageEncoder HalfWidth() => new LuminanceAndColor(Luminance.HalfWidth(), Color.HalfWidth());
 
     /// <remarks>One within another is refused: its channels would be none of RGB, and a model file could nest them without end.</remarks>
@@ -31,8 +44,8 @@ public sealed record LuminanceAndColor(ImageEncoder Luminance, ImageEncoder Colo
         foreach ((string name, ImageEncoder part) in new[] { (nameof(Luminance), Luminance), (nameof(Color), Color) })
         {
             ArgumentNullException.ThrowIfNull(part, name);
-            if (part is LuminanceAndColor)
-                throw new ArgumentException($"{name} of a LuminanceAndColor can't be another LuminanceAndColor.", name);
+            if (part is Contrastive.LuminanceAndColor or EncoderWithHead)
+                throw new ArgumentException($"{name} of a LuminanceAndColor can't be another {part.GetType().Name}.", name);
             part.Validate();
         }
     }

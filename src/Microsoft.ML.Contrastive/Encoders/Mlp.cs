@@ -34,6 +34,11 @@ internal static class Mlp
         return nn.Sequential(stack);
     }
 
+    /// <summary>The first layer of a projector by itself, [N, inputs] to [N, outputs], with bias.</summary>
+    public static nn.Module<Tensor, Tensor> HiddenLayer(long inputs, long outputs, bool norm, Generator generator) => norm
+        ? nn.Sequential(new Linear(inputs, outputs, generator), new BatchNorm(outputs), new Relu())
+        : nn.Sequential(new Linear(inputs, outputs, generator), new Relu());
+
     /// <summary>[N, inputs] to [N, outputs] through <paramref name="layers"/> linear layers, at least one.</summary>
     public static nn.Module<Tensor, Tensor> Create(long inputs, long hidden, long outputs, int layers, MlpForm form, Generator generator)
     {

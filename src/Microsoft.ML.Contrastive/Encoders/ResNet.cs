@@ -5,20 +5,30 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Contrastive;
 
 /// <summary>
-/// Residual networks of 18, 34 or 50 layers (He et al. 2016, table 1), without the classifier: the mean over the last
-/// stage's positions is the representation. In the bottleneck form the 3x3 convolution has the stride, as in all later
-/// work. Tensor names are torchvision's.
+/// Residual networks of 18 to 152 layers (He et al. 2016, table 1), without the classifier: the mean over the last
+/// stage's positions is the representation. In the bottleneck form (50 and more) the 3x3 convolution has the stride, as in
+/// all later work. Tensor names are torchvision's.
 /// </summary>
 public sealed record ResNet : ImageEncoder
 {
-    /// <summary>18, 34 or 50. The default value is 18.</summary>
+    /// <summary>18, 34, 50, 101 or 152. The default value is 18.</summary>
     public int Depth { get; init; } = 18;
 
     /// <summary>The first layers. The default value is <see cref="Stem.ImageNet"/>.</summary>
     public Stem Stem { get; init; } = Stem.ImageNet;
 
-    /// <summary>Channels of the first stage, 8 to 64; the others have 2, 4 and 8 times as many. The default value is 64, the published one.</summary>
+    /// <summary>
+    /// Channels of the first stage, 8 to 192; the others have 2, 4 and 8 times as many. The default value is 64, the published one; the
+    /// "2x" and "3x" of SimCLR v2 are 128 and 192.
+    /// </summary>
     public int Width { get; init; } = 64;
+
+    /// <summary>
+    /// Selective kernels (Li et al. 2019) in place of the 3x3 convolutions, as SimCLR v2 has them, for 50 layers and more: two such convolutions, of
+    /// which each channel takes a mixture that the whole picture decides. With them come the changes of ResNet-D (He et al. 2019): three
+    /// 3x3 convolutions instead of one 7x7 in <see cref="Stem.ImageNet"/>, and shortcuts that average instead of skipping. The default value is false.
+    /// </summary>
+    public bool SelectiveKernels { get; init; }
 
     /// <summary>
     /// The last batch norm of each block starts at zero, so that a block starts as the identity (Goyal et al. 2017). The
@@ -28,7 +38,7 @@ public sealed record ResNet : ImageEncoder
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override int FeatureSize => (Depth == 50 ? 32 : 8) * Width;
+    public override int FeatureSize => (IsBottleneck ? 32 : 8) * Width;
 
     /// <inheritdoc/>
     [JsonIgnore]
@@ -36,30 +46,48 @@ public sealed record ResNet : ImageEncoder
 
     internal override void Validate()
     {
-        if (Depth is not (18 or 34 or 50))
-            throw new ArgumentOutOfRangeException(nameof(Depth), Depth, "A ResNet here has 18, 34 or 50 layers.");
-        if (Width is < 8 or > 64)
-            throw new ArgumentOutOfRangeException(nameof(Width), Width, "The width of a ResNet must be from 8 to 64.");
+        if (Depth is not (18 or 34 or 50 or 101 or 152))
+            throw new ArgumentOutOfRangeException(nameof(Depth), Depth, "A ResNet here has 18, 34, 50, 101 or 152 layers.");
+        if (Width is < 8 or > 192)
+            throw new ArgumentOutOfRangeException(nameof(Width), Width, "The width of a ResNet must be from 8 to 192.");
+        if (SelectiveKernels && !IsBottleneck)
+            throw new ArgumentException($"A ResNet of {Depth} layers has no bottleneck to put selective kernels in: choose 50 layers or more, or leave SelectiveKernels off.", nameof(SelectiveKernels));
         if (!Enum.IsDefined(Stem))
             throw new ArgumentOutOfRangeException(nameof(Stem), Stem, "Choose Stem.ImageNet or Stem.Small.");
     }
 
+    internal override IReadOnlyList<string[]> Stages => [["conv1.", "bn1."], ["layer1."], ["layer2."], ["layer3."], ["layer4."]];
+
     internal override ImageEncoder HalfWidth() => this with { Width = Math.Max(8, Width / 2) };
 
     /// <summary>Residual blocks of the four stages.</summary>
-    internal int[] Blocks => Depth == 18 ? [2, 2, 2, 2] : [3, 4, 6, 3];
+    internal int[] Blocks => Depth switch
+    {
+        18 => [2, 2, 2, 2],
+        101 => [3, 4, 23, 3],
+        152 => [3, 8, 36, 3],
+        _ => [3, 4, 6, 3],
+    };
+
+    internal bool IsBottleneck => Depth >= 50;
+
+    /// <summary>The first convolutions are ResNet-D's three.</summary>
+    internal bool HasDeepStem => SelectiveKernels && Stem == Stem.ImageNet;
 
     internal override long CountWeights(int channels, int height, int width)
     {
-        long count = Layer(channels, Width, Stem == Stem.ImageNet ? 7 : 3), inputs = Width;
+        long count = HasDeepStem ? Layer(channels, Width / 2, 3) + Layer(Width / 2, Width / 2, 3) + Layer(Width / 2, Width, 3)
+            : Layer(channels, Width, Stem == Stem.ImageNet ? 7 : 3);
+        long inputs = Width;
         for (int stage = 0; stage < 4; stage++)
         {
-            long planes = (long)Width << stage, outputs = Depth >= 50 ? 4 * planes : planes;
+            long planes = (long)Width << stage, outputs = IsBottleneck ? 4 * planes : planes;
+            long middle = SelectiveKernels ? SelectiveKernelConvolution.CountWeights(planes) : Layer(planes, planes, 3);
             for (int block = 0; block < Blocks[stage]; block++)
             {
-                count += Depth >= 50
-                    ? Layer(inputs, planes, 1) + Layer(planes, planes, 3) + Layer(planes, outputs, 1)
-                    : Layer(inputs, planes, 3) + Layer(planes, planes, 3);
+                count += IsBottleneck
+                    ? Layer(inputs, planes, 1) + middle + Layer(planes, outputs, 1)
+                    : Layer(inputs, planes, 3) + middle;
                 if (block == 0 && (stage > 0 || inputs != outputs))
                     count += Layer(inputs, outputs, 1); // of the shortcut
                 inputs = outputs;
@@ -75,7 +103,7 @@ public sealed record ResNet : ImageEncoder
 
 internal sealed class ResNetModule : nn.Module<Tensor, Tensor>
 {
-    private readonly Convolution conv1;
+    private readonly nn.Module<Tensor, Tensor> conv1;
     private readonly BatchNorm bn1;
     private readonly nn.Module<Tensor, Tensor> layer1, layer2, layer3, layer4;
     private readonly bool _pools;
@@ -85,7 +113,9 @@ internal sealed class ResNetModule : nn.Module<Tensor, Tensor>
     {
         int[] blocks = shape.Blocks;
         _pools = shape.Stem == Stem.ImageNet;
-        conv1 = _pools ? new Convolution(channels, shape.Width, 7, 2, generator) : new Convolution(channels, shape.Width, 3, 1, generator);
+        conv1 = shape.HasDeepStem ? DeepStem(channels, shape.Width, generator)
+            : _pools ? new Convolution(channels, shape.Width, 7, 2, generator)
+            : new Convolution(channels, shape.Width, 3, 1, generator);
         bn1 = new BatchNorm(shape.Width);
         int inputs = shape.Width;
         layer1 = Stage(shape.Width, blocks[0], 1);
@@ -99,7 +129,7 @@ internal sealed class ResNetModule : nn.Module<Tensor, Tensor>
             var stage = new List<nn.Module<Tensor, Tensor>>();
             for (int i = 0; i < count; i++)
             {
-                var block = new ResidualBlock(inputs, width, i == 0 ? stride : 1, shape.Depth >= 50, shape.ZeroInitResidual, generator);
+                var block = new ResidualBlock(shape, inputs, width, i == 0 ? stride : 1, generator);
                 inputs = block.Outputs;
                 stage.Add(block);
             }
@@ -116,33 +146,51 @@ internal sealed class ResNetModule : nn.Module<Tensor, Tensor>
         x = layer4.forward(layer3.forward(layer2.forward(layer1.forward(x))));
         return x.mean([2, 3]).MoveToOuterDisposeScope();
     }
+
+    /// <summary>ResNet-D's three 3x3 convolutions, the first with stride 2, the batch norm behind the last being the network's first.</summary>
+    private static nn.Module<Tensor, Tensor> DeepStem(int channels, int width, Generator generator) => nn.Sequential(
+        new Convolution(channels, width / 2, 3, 2, generator), new BatchNorm(width / 2), new Relu(),
+        new Convolution(width / 2, width / 2, 3, 1, generator), new BatchNorm(width / 2), new Relu(),
+        new Convolution(width / 2, width, 3, 1, generator));
 }
 
-/// <summary>Two 3x3 convolutions (18, 34), or 1x1, 3x3 and 1x1 with four times the channels at the end (50), around a shortcut.</summary>
+/// <summary>
+/// Two 3x3 convolutions (18, 34), or 1x1, 3x3 or selective kernels, and 1x1 with four times the channels at the end (50 and more), around a
+/// shortcut.
+/// </summary>
 internal sealed class ResidualBlock : nn.Module<Tensor, Tensor>
 {
-    private readonly Convolution conv1, conv2;
+    private readonly Convolution conv1;
+    private readonly nn.Module<Tensor, Tensor> conv2;
     private readonly Convolution? conv3;
-    private readonly BatchNorm bn1, bn2;
-    private readonly BatchNorm? bn3;
+    private readonly BatchNorm bn1;
+    private readonly BatchNorm? bn2, bn3;
     private readonly nn.Module<Tensor, Tensor>? downsample;
 
-    public ResidualBlock(int inputs, int width, int stride, bool bottleneck, bool zeroInit, Generator generator)
+    public ResidualBlock(ResNet shape, int inputs, int width, int stride, Generator generator)
         : base(nameof(ResidualBlock))
     {
-        double lastStart = zeroInit ? 0 : 1;
+        bool bottleneck = shape.IsBottleneck;
+        double lastStart = shape.ZeroInitResidual ? 0 : 1;
         Outputs = bottleneck ? 4 * width : width;
         conv1 = bottleneck ? new(inputs, width, 1, 1, generator) : new(inputs, width, 3, stride, generator);
         bn1 = new BatchNorm(width);
-        conv2 = new(width, width, 3, bottleneck ? stride : 1, generator);
-        bn2 = new BatchNorm(width, weightStart: bottleneck ? 1 : lastStart);
+        if (shape.SelectiveKernels)
+            conv2 = new SelectiveKernelConvolution(width, stride, generator);
+        else
+        {
+            conv2 = new Convolution(width, width, 3, bottleneck ? stride : 1, generator);
+            bn2 = new BatchNorm(width, weightStart: bottleneck ? 1 : lastStart);
+        }
         if (bottleneck)
         {
             conv3 = new(width, Outputs, 1, 1, generator);
             bn3 = new BatchNorm(Outputs, weightStart: lastStart);
         }
         if (stride != 1 || inputs != Outputs)
-            downsample = nn.Sequential(new Convolution(inputs, Outputs, 1, stride, generator), new BatchNorm(Outputs));
+            downsample = shape.SelectiveKernels
+                ? nn.Sequential(new MeanOfFour(stride), new Convolution(inputs, Outputs, 1, 1, generator), new BatchNorm(Outputs))
+                : nn.Sequential(new Convolution(inputs, Outputs, 1, stride, generator), new BatchNorm(Outputs));
         RegisterComponents();
     }
 
@@ -151,10 +199,10 @@ internal sealed class ResidualBlock : nn.Module<Tensor, Tensor>
     public override Tensor forward(Tensor input)
     {
         using var scope = NewDisposeScope();
-        Tensor x = nn.functional.relu(bn1.forward(conv1.forward(input)), inplace: true);
-        x = bn2.forward(conv2.forward(x));
+        Tensor x = conv2.forward(nn.functional.relu(bn1.forward(conv1.forward(input)), inplace: true));
+        x = bn2?.forward(x) ?? x; // selective kernels have norms of their own
         if (conv3 is not null)
-            x = bn3!.forward(conv3.forward(nn.functional.relu(x, inplace: true)));
+            x = bn3!.forward(conv3.forward(bn2 is null ? x : nn.functional.relu(x, inplace: true)));
         x = x.add_(downsample?.forward(input) ?? input);
         return nn.functional.relu(x, inplace: true).MoveToOuterDisposeScope();
     }

@@ -30,6 +30,9 @@ public sealed record SmallConvNet : ImageEncoder
     [JsonIgnore]
     public override int MinImageSize => 8;
 
+    /// <summary>A convolution and its batch norm each.</summary>
+    internal override IReadOnlyList<string[]> Stages => [.. Enumerable.Range(0, Layers.Length).Select(layer => new[] { $"{3 * layer}.", $"{3 * layer + 1}." })];
+
     internal override ImageEncoder HalfWidth() => this with { Width = Math.Max(1, Width / 2) };
 
     /// <remarks>Bounded so that an edited model file cannot ask for more memory than any of these networks would: 256 is 25 million weights.</remarks>

@@ -74,6 +74,9 @@ public sealed record VisionTransformer : ImageEncoder
         }
     }
 
+    internal override IReadOnlyList<string[]> Stages
+        => [["cls_token", "pos_embed", "patch_embed."], .. Enumerable.Range(0, Depth - 1).Select(block => new[] { $"blocks.{block}." }), [$"blocks.{Depth - 1}.", "norm."]];
+
     /// <remarks>The heads stay as many; the width stays a multiple of them and of 4.</remarks>
     internal override ImageEncoder HalfWidth()
     {

@@ -18,19 +18,28 @@ public static class NtXent
     /// <param name="first">Projections of the first views [N, D], of any length: rows are made unit here.</param>
     /// <param name="second">Projections of the second views [N, D], row i from the same example.</param>
     /// <param name="temperature">t, above 0; 0.1 on ImageNet, 0.5 on CIFAR-10 in the paper.</param>
-    public static Tensor Loss(Tensor first, Tensor second, double temperature) => PerRow(first, second, temperature).mean();
+    /// <param name="memory">
+    /// Further negatives of every row [K, D], taken as they are: unit projections of earlier batches (SimCLR v2, section 2). No gradient. Null, the
+    /// default, for none.
+    /// </param>
+    public static Tensor Loss(Tensor first, Tensor second, double temperature, Tensor? memory = null) => PerRow(first, second, temperature, memory).mean();
 
     /// <summary>The loss of each row, first views above second views: [2N].</summary>
     /// <inheritdoc cref="Loss"/>
-    public static Tensor PerRow(Tensor first, Tensor second, double temperature)
+    public static Tensor PerRow(Tensor first, Tensor second, double temperature, Tensor? memory = null)
     {
         ShapeCheck.SameMatrices(first, second);
         ShapeCheck.Positive(temperature);
         Tensor all = normalize(cat([first, second], 0));
         Tensor logits = ViewPairs.WithoutSelf(all.mm(all.t()).div_(temperature));
+        if (memory is not null)
+        {
+            ShapeCheck.SameWidth(first, memory);
+            logits = cat([logits, all.mm(memory.detach().t()).div_(temperature)], 1);
+        }
         return cross_entropy(logits, ViewPairs.Partners(first.shape[0], first.device), reduction: nn.Reduction.None);
     }
 
-    /// <summary>The loss when all similarities are equal: ln(2N - 1).</summary>
-    public static double FlatLoss(long rows) => Math.Log(2 * rows - 1);
+    /// <summary>The loss when all similarities are equal: ln(2N - 1 + K).</summary>
+    public static double FlatLoss(long rows, long memory = 0) => Math.Log(2 * rows - 1 + memory);
 }

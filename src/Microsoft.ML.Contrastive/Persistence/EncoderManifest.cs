@@ -51,7 +51,7 @@ internal sealed record EncoderManifest
     /// <summary>Method with all its settings, steps, seed, rows: whatever Fit decided.</summary>
     public JsonObject? Training { get; init; }
 
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    internal static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
         WriteIndented = true,
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
@@ -62,7 +62,7 @@ internal sealed record EncoderManifest
     };
 
     // What comes from outside may leave nothing out.
-    private static readonly JsonSerializerOptions StrictJson = new(Json) { RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
+    internal static readonly JsonSerializerOptions StrictJson = new(Json) { RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
 
     public string ToJson() => JsonSerializer.Serialize(this, Json);
 

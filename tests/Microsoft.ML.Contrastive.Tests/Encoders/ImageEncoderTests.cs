@@ -11,6 +11,8 @@ public sealed class ImageEncoderTests
         { ImageEncoder.ResNet18(), 11_689_512 - 513_000 },
         { ImageEncoder.ResNet34(), 21_797_672 - 513_000 },
         { ImageEncoder.ResNet50(), 25_557_032 - 2_049_000 },
+        { ImageEncoder.ResNet101(), 44_549_160 - 2_049_000 },
+        { ImageEncoder.ResNet152(), 60_192_808 - 2_049_000 },
     };
 
     [Theory]
@@ -26,6 +28,28 @@ public sealed class ImageEncoderTests
         Assert.Contains("layer4.1.bn2.bias", names);
     }
 
+    /// <summary>Chen et al. 2020b, table 1: millions of numbers, running statistics included, without a classifier.</summary>
+    [Theory]
+    [InlineData(50, 1, false, 24)]
+    [InlineData(50, 1, true, 35)]
+    [InlineData(50, 2, false, 94)]
+    [InlineData(50, 2, true, 140)]
+    [InlineData(101, 1, false, 43)]
+    [InlineData(101, 1, true, 65)]
+    [InlineData(101, 2, false, 170)]
+    [InlineData(101, 2, true, 257)]
+    [InlineData(152, 1, false, 58)]
+    [InlineData(152, 1, true, 89)]
+    [InlineData(152, 2, false, 233)]
+    [InlineData(152, 2, true, 354)]
+    [InlineData(152, 3, true, 795)]
+    public void A_wide_or_selective_residual_net_has_the_published_size(int depth, int multiplier, bool selective, int millions)
+    {
+        var encoder = new ResNet { Depth = depth, Width = 64 * multiplier, SelectiveKernels = selective };
+        encoder.Validate();
+        Assert.Equal(millions, Math.Round(encoder.CountWeights(3, 224, 224) / 1e6));
+    }
+
     [Theory]
     [MemberData(nameof(Shapes))]
     public void An_encoder_tells_how_many_numbers_it_has_without_being_made(ImageEncoder encoder, int channels, int size)
@@ -36,7 +60,7 @@ public sealed class ImageEncoderTests
 
         // Its weights' header is far below what a model's reader takes.
         int header = SafeTensorsHeader.For(module.state_dict().Select(pair => (pair.Key, pair.Value.dtype, pair.Value.shape)), null).ToBytes().Length;
-        Assert.InRange(header, 1, ContrastivePretrainTransformer.LongestWeightsHeader / 8);
+        Assert.InRange(header, 1, ModelEntries.LongestWeightsHeader / 8);
     }
 
     public static TheoryData<ImageEncoder, int, int> Shapes => new()
@@ -50,6 +74,11 @@ public sealed class ImageEncoderTests
         { ImageEncoder.ResNet50(), 3, 32 },
         { new ResNet { Depth = 18, Stem = Stem.Small, Width = 32 }, 1, 32 },
         { new ResNet { Depth = 50, Width = 8 }, 3, 32 },
+        { ImageEncoder.ResNet50() with { Width = 8, SelectiveKernels = true }, 3, 32 },
+        { ImageEncoder.ResNet101(Stem.Small) with { Width = 16, SelectiveKernels = true }, 1, 27 },
+        { ImageEncoder.ResNet152() with { Width = 8, SelectiveKernels = true }, 3, 64 },
+        { new EncoderWithHead(ImageEncoder.SmallConvNet(4), 20), 1, 28 },
+        { new EncoderWithHead(ImageEncoder.ResNet18(Stem.Small) with { Width = 8 }, 20) { FeaturesFrom = FeatureLayer.Middle, Norm = HeadNorm.None }, 3, 32 },
         { ImageEncoder.LuminanceAndColor(ImageEncoder.SmallConvNet(4), new ResNet { Stem = Stem.Small, Width = 8 }), 3, 32 },
         { new VisionTransformer { Patch = 4, Width = 32, Depth = 2, Heads = 2 }, 1, 28 },
         { new VisionTransformer { Patch = 7, Width = 48, Depth = 1, Heads = 3, Positions = PositionEmbedding.Learned }, 3, 28 },
@@ -81,6 +110,7 @@ public sealed class ImageEncoderTests
         { ImageEncoder.SmallConvNet(1), ImageEncoder.SmallConvNet(1) },
         { ImageEncoder.ResNet50(), ImageEncoder.ResNet50() with { Width = 32 } },
         { new ResNet { Width = 8 }, new ResNet { Width = 8 } },
+        { new EncoderWithHead(ImageEncoder.SmallConvNet(8), 64), new EncoderWithHead(ImageEncoder.SmallConvNet(4), 32) },
         { ImageEncoder.ViTTiny(), ImageEncoder.ViTTiny() with { Width = 96 } },
         { ImageEncoder.ViTBase(), ImageEncoder.ViTBase() with { Width = 384 } },
         { new VisionTransformer { Width = 60, Heads = 5 }, new VisionTransformer { Width = 20, Heads = 5 } },
@@ -103,6 +133,52 @@ public sealed class ImageEncoderTests
         Assert.Equal([2L, 20], areas.shape);
         TensorAssert.Equal(new MeanOverAreas(1).forward(map), areas.view(2, 5, 4).mean([2]), 1e-6);
         TensorAssert.Equal(map[.., .., ..2, ..2].mean([2, 3]), areas.view(2, 5, 4).select(2, 0), 1e-6);
+    }
+
+    [Fact]
+    public void Selective_kernels_mix_their_branches_by_shares_that_sum_to_one()
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(2);
+        using var kernels = new SelectiveKernelConvolution(8, 2, generator);
+        kernels.eval();
+        Tensor pictures = empty(3, 8, 7, 7).normal_(0, 1, generator);
+        Dictionary<string, Tensor> state = kernels.state_dict();
+        Tensor convolved = nn.functional.conv2d(pictures, state["conv.weight"], null, [2, 2], [1, 1]).div(Math.Sqrt(1 + 1e-5)).relu();
+        using (no_grad())
+            state["fc2.weight"].zero_(); // equal shares
+        TensorAssert.Equal(convolved[.., ..8].add(convolved[.., 8..]).div(2), kernels.forward(pictures), 1e-4);
+
+        using (no_grad())
+        {
+            state["fc1.weight"].abs_();
+            state["fc2.weight"][..8].fill_(1e4); // all that is positive goes to the first branch
+        }
+        TensorAssert.Equal(convolved[.., ..8], kernels.forward(pictures), 1e-4);
+    }
+
+    [Fact]
+    public void A_shortcut_averages_what_is_there_at_odd_edges_too()
+    {
+        using var scope = NewDisposeScope();
+        Tensor map = arange(9, ScalarType.Float32).view(1, 1, 3, 3);
+        TensorAssert.Equal(tensor(new float[,,,] { { { { 2, 3.5f }, { 6.5f, 8 } } } }), new MeanOfFour(2).forward(map));
+        TensorAssert.Equal(tensor(new float[,,,] { { { { 2, 3, 3.5f }, { 5, 6, 6.5f }, { 6.5f, 7.5f, 8 } } } }), new MeanOfFour(1).forward(map));
+    }
+
+    [Fact]
+    public void Features_before_and_behind_the_kept_layer_come_from_the_same_weights()
+    {
+        using var scope = NewDisposeScope();
+        var shape = new EncoderWithHead(ImageEncoder.SmallConvNet(4), 20);
+        using nn.Module<Tensor, Tensor> before = shape.CreateModule(1, seed: 3), behind = shape.ForFineTuning.CreateModule(1, seed: 4);
+        ModuleState.Copy(before, behind);
+        before.eval();
+        behind.eval();
+        Tensor pictures = rand(2, 1, 16, 16);
+        Dictionary<string, Tensor> state = before.state_dict();
+        Tensor hidden = nn.functional.linear(before.forward(pictures), state["head.0.weight"], state["head.0.bias"]).div(Math.Sqrt(1 + 1e-5)).relu();
+        TensorAssert.Equal(hidden, behind.forward(pictures));
     }
 
     [Fact]

@@ -14,8 +14,10 @@ internal static class TrajectoryAnswers
 {
     public static IReadOnlyDictionary<string, Answer> All { get; } = new Dictionary<string, Answer>
     {
-        ["trajectory_simclr_v1"] = given => Train(given, SimClr(given, jointForward: true)),
-        ["trajectory_simclr_v1_per_view"] = given => Train(given, SimClr(given, jointForward: false)),
+        ["trajectory_simclr_v1"] = given => Train(given, SimClr(given, new SimClrV1())),
+        ["trajectory_simclr_v1_per_view"] = given => Train(given, SimClr(given, new SimClrV1 { JointForward = false })),
+        ["trajectory_simclr_v2"] = given => Train(given, SimClrV2(given)),
+        ["trajectory_simclr_v2_memory"] = given => Train(given, SimClrV2(given)),
         ["trajectory_invaspread"] = given => Train(given, InvaSpread(given, jointForward: true)),
         ["trajectory_invaspread_per_view"] = given => Train(given, InvaSpread(given, jointForward: false)),
         ["trajectory_moco_v1"] = given => Train(given, MoCo(given, new MoCoV1())),
@@ -35,19 +37,24 @@ internal static class TrajectoryAnswers
         ["trajectory_swav_per_view"] = given => Train(given, SwAV(given, jointForward: false)),
     };
 
-    private static SimClrV1 SimClr(KnownAnswerCase given, bool jointForward)
+    private static SimClr SimClr(KnownAnswerCase given, SimClr version)
     {
         Stack projector = new(given, "projector");
-        return new SimClrV1
+        return version with
         {
             Temperature = given.Parameters.GetProperty("temperature").GetDouble(),
             ProjectorLayers = projector.Layers,
             HiddenSize = projector.HiddenSize,
             ProjectionSize = projector.OutputSize,
             ProjectorNorm = projector.HasHiddenNorm,
-            JointForward = jointForward,
         };
     }
+
+    private static SimClr SimClrV2(KnownAnswerCase given) => SimClr(given, new SimClrV2
+    {
+        MemoryLength = given.Inputs.GetProperty("initial").TryGetProperty("queue", out JsonElement queue) ? queue.GetArrayLength() : 0,
+        Momentum = NumberOrZero(given, "momentum"),
+    });
 
     private static InvaSpread InvaSpread(KnownAnswerCase given, bool jointForward) => new()
     {

@@ -29,6 +29,7 @@ internal static partial class VisionAnswers
         ["swav_sinkhorn_soft"] = Assignments,
         ["sinkhorn_constant_scores"] = Assignments,
         ["swav_swapped_prediction"] = SwappedPrediction,
+        ["simclr_v2_distillation"] = Distil,
         ["dino_ce_centred"] = CentredCrossEntropy,
         ["dino_teacher_temp_linear"] = given => AtSteps(given, epoch => Dino.Warmed(
             Number(given, "warmup_teacher_temp"), Number(given, "teacher_temp"), Whole(given, "warmup_epochs"), epoch), "epoch_"),
@@ -91,6 +92,28 @@ internal static partial class VisionAnswers
             ["per_sample"] = perRow.ToJson(),
             ["grad_z1_raw"] = Gradient(first).ToJson(),
             ["grad_z2_raw"] = Gradient(second).ToJson(),
+        };
+    }
+
+    private static JsonObject Distil(KnownAnswerCase given)
+    {
+        Tensor teacher = Input(given, "teacher_logits"), student = Input(given, "student_logits"), labels = given.Inputs.GetProperty("labels").ToTensor().to(ScalarType.Int64);
+        double temperature = Number(given, "temperature"), weight = Number(given, "alpha");
+        Distillation.Loss(student, teacher, temperature).backward();
+        JsonNode? alone = Gradient(student).ToJson();
+        student.grad!.zero_();
+        Tensor total = Distillation.WithLabels(student, teacher, labels, temperature, weight);
+        total.backward();
+        return new JsonObject
+        {
+            ["distill_loss"] = Distillation.Loss(student, teacher, temperature).ToJson(),
+            ["distill_per_sample"] = Distillation.PerRow(student, teacher, temperature).ToJson(),
+            ["teacher_probability"] = softmax(teacher.div(temperature), 1).ToJson(),
+            ["grad_distill_student_logits"] = alone,
+            ["cross_entropy"] = LabelCrossEntropy.Loss(student, labels).ToJson(),
+            ["total"] = total.ToJson(),
+            ["grad_total_student_logits"] = Gradient(student).ToJson(),
+            ["grad_teacher_logits"] = LargestGradient(teacher),
         };
     }
 

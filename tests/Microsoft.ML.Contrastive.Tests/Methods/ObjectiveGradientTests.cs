@@ -15,6 +15,7 @@ public sealed class ObjectiveGradientTests
     private static readonly Dictionary<string, Func<Tensor, Tensor, Tensor, Tensor>> s_losses = new()
     {
         ["NtXent"] = (x, y, z) => NtXent.Loss(x, y, 0.3),
+        ["NtXent with a memory"] = (x, y, z) => NtXent.Loss(x, y, 0.3, z),
         ["InfoNce"] = (x, y, z) => InfoNce.Loss(x, y, z, 0.3),
         ["BatchInfoNce"] = (x, y, z) => BatchInfoNce.Symmetric(x, z, z, y, 0.3),
         ["NormalizedDistance"] = (x, y, z) => NormalizedDistance.Symmetric(x, z, z, y),
@@ -23,6 +24,9 @@ public sealed class ObjectiveGradientTests
         ["CrossViewEntropy, swapped"] = (x, y, z) => CrossViewEntropy.Loss([Sinkhorn.Assign(y, 0.5, 3), Sinkhorn.Assign(z, 0.5, 3)], [x, z, x], 0.3),
         ["CrossViewEntropy, centred"] = (x, y, z) => CrossViewEntropy.Loss(
             [SelfDistillation.Targets(y, z[0], 0.5), SelfDistillation.Targets(z, y[0], 0.5)], [x, z, x], 0.3),
+        ["LabelCrossEntropy, smoothed, one row without a label"] = (x, y, z) => LabelCrossEntropy.Loss(x, tensor(new long[] { 3, -1, 0, 4 }), 0.2),
+        ["Distillation"] = (x, y, z) => Distillation.Loss(x, y, 0.5),
+        ["Distillation, with labels"] = (x, y, z) => Distillation.WithLabels(x, y, tensor(new long[] { 3, -1, 0, 4 }), 0.5, 0.3),
         ["InvarianceSpread, paper"] = (x, y, z) => InvarianceSpread.PaperLoss(x, y, 0.3),
         ["InstanceDiscrimination, softmax"] = (x, y, z) => InstanceDiscrimination.SoftmaxLoss(x, y, tensor(new long[] { 3, 0, 1, 2 }), 0.3),
         ["InstanceDiscrimination, NCE over gathered rows"] = (x, y, z) => Nce(x, y.repeat(25, 1)),
