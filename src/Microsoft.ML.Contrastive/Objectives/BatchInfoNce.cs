@@ -1,5 +1,4 @@
 using static TorchSharp.torch;
-using static TorchSharp.torch.nn.functional;
 
 namespace Microsoft.ML.Contrastive;
 
@@ -9,7 +8,7 @@ namespace Microsoft.ML.Contrastive;
 /// </summary>
 /// <remarks>
 /// The factor 2 t, as published, keeps the gradient's size from changing with the temperature. <see cref="InfoNce"/> has its negatives
-/// from a queue; <see cref="NtXent"/> has the queries among them too.
+/// from a queue; <see cref="InBatchContrast"/> lets gradient into both sides; <see cref="NtXent"/> has the queries among them too.
 /// </remarks>
 public static class BatchInfoNce
 {
@@ -18,12 +17,7 @@ public static class BatchInfoNce
     /// <param name="key">[N, D], row i from the same example; rows are made unit, no gradient.</param>
     /// <param name="temperature">t, above 0; 1 for ResNet-50 and 0.2 for ViT in the paper.</param>
     public static Tensor Loss(Tensor query, Tensor key, double temperature)
-    {
-        ShapeCheck.SameMatrices(query, key);
-        ShapeCheck.Positive(temperature);
-        Tensor logits = normalize(query).mm(normalize(key.detach()).t()).div_(temperature);
-        return cross_entropy(logits, arange(query.shape[0], device: query.device)).mul(2 * temperature);
-    }
+        => InBatchContrast.Loss(query, key.detach(), temperature).mul(2 * temperature);
 
     /// <summary>Both directions added, as published: each view's query looks for the other view's key.</summary>
     public static Tensor Symmetric(Tensor query1, Tensor query2, Tensor key1, Tensor key2, double temperature)

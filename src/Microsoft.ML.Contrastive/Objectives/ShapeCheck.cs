@@ -12,6 +12,12 @@ internal static class ShapeCheck
             throw new ArgumentException($"{name} must be [N, D] with at least one number, not {Print(rows)}.", name);
     }
 
+    public static void Scalar(Tensor value, [CallerArgumentExpression(nameof(value))] string name = "")
+    {
+        if (value.numel() != 1)
+            throw new ArgumentException($"{name} must be one number, not {Print(value)}.", name);
+    }
+
     public static void SameMatrices(
         Tensor first, Tensor second,
         [CallerArgumentExpression(nameof(first))] string firstName = "", [CallerArgumentExpression(nameof(second))] string secondName = "")

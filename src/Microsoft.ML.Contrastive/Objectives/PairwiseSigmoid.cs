@@ -1,0 +1,48 @@
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn.functional;
+
+namespace Microsoft.ML.Contrastive;
+
+/// <summary>
+/// SigLIP's objective (Zhai et al. 2023, equation 1): every picture and every text are a question of their own, whether they belong
+/// together: -(1/N) sum over i, j of log sigmoid(y_ij (scale s_ij + bias)), y 1 for partners and -1 otherwise.
+/// </summary>
+/// <remarks>It is divided by N, not by N²; so columns can be added up block by block, which <see cref="BlockSum"/> does.</remarks>
+public static class PairwiseSigmoid
+{
+    /// <summary>Where the published scale's logarithm and the bias start.</summary>
+    public static double InitialLogScale { get; } = Math.Log(10);
+
+    /// <inheritdoc cref="InitialLogScale"/>
+    public static double InitialBias => -10;
+
+    /// <summary>The loss, a scalar. Gradient flows into both sides, scale and bias.</summary>
+    /// <inheritdoc cref="Logits"/>
+    public static Tensor Loss(Tensor images, Tensor texts, Tensor scale, Tensor bias)
+    {
+        ShapeCheck.SameMatrices(images, texts);
+        return BlockSum(Logits(images, texts, scale, bias), 0).div(images.shape[0]);
+    }
+
+    /// <summary>[N, M]: scale times the cosine of every picture with every text, plus bias.</summary>
+    /// <param name="images">[N, D], of any length: rows are made unit here.</param>
+    /// <param name="texts">[M, D]; rows are made unit.</param>
+    /// <param name="scale">A scalar tensor.</param>
+    /// <param name="bias">A scalar tensor.</param>
+    public static Tensor Logits(Tensor images, Tensor texts, Tensor scale, Tensor bias)
+    {
+        ShapeCheck.SameWidth(images, texts);
+        ShapeCheck.Scalar(scale);
+        ShapeCheck.Scalar(bias);
+        return normalize(images).mm(normalize(texts).t()).mul(scale).add(bias);
+    }
+
+    /// <summary>The sum over a block of columns: softplus of all its logits, less the partners' own.</summary>
+    /// <param name="logits">[N, M], the columns from <paramref name="firstColumn"/> on.</param>
+    /// <param name="firstColumn">The row whose partner stands in the first column.</param>
+    public static Tensor BlockSum(Tensor logits, long firstColumn)
+    {
+        ShapeCheck.Matrix(logits);
+        return softplus(logits).sum().sub(logits.diagonal(-firstColumn).sum());
+    }
+}
