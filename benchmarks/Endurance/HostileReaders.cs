@@ -23,6 +23,7 @@ internal static class HostileReaders
             new("safetensors-unseekable", small, FileMutator.MutateSafeTensors, bytes => ReadTensors(new UnseekableStream(bytes))),
             new("weights", Entry(zip, WeightsEntry), FileMutator.MutateSafeTensors, LoadWeights(zip)),
             new("manifest", Entry(zip, ManifestEntry), FileMutator.MutateJson, bytes => ReadManifest(bytes)),
+            new("classes", SmallClasses, FileMutator.MutateJson, bytes => ClassLabels.Read(new StreamReader(new MemoryStream(bytes)))),
             new("checkpoint", SmallCheckpoint(folder), FileMutator.MutateSafeTensors, bytes => ReadCheckpoint(bytes, folder)),
             new("checkpoint-state", WithDigest(State), MutateState, bytes => ReadCheckpoint(bytes, folder)),
             new("zip", zip, FileMutator.MutateZip, LoadZip(folder)),
@@ -65,6 +66,9 @@ internal static class HostileReaders
     }
 
     private static EncoderManifest ReadManifest(byte[] json) => EncoderManifest.Read(new StreamReader(new MemoryStream(json)));
+
+    private static byte[] SmallClasses
+        => """{"labelColumn":"Label","predictedLabelColumn":"PredictedLabel","count":3,"kind":"single","values":["0.5","-1","2"]}"""u8.ToArray();
 
     private static byte[] SmallCheckpoint(string folder)
     {

@@ -92,7 +92,7 @@ public sealed class DistilEstimator : IEstimator<ImageClassifierTransformer>
                 Normalization = shape.TakesUnitPixels ? Normalization.None(teacher.Channels) : options.StartsFrom is null ? teacher.Normalization : start.Normalization,
             },
             options.ImageColumnName, options.LabelColumnName, options.PredictedLabelColumnName, options.ScoreColumnName);
-        Recipe(new ClassifierData([], 1, "", null), teach: null).Validate(options.Training.BatchSize);
+        Recipe(ClassifierData.None, teach: null).Validate(options.Training.BatchSize);
     }
 
     private ClassifierColumns Columns { get; }

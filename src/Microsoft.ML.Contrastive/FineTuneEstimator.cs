@@ -85,7 +85,7 @@ public sealed class FineTuneEstimator : IEstimator<ImageClassifierTransformer>
         _environment = environment;
         _host = environment.Register(nameof(FineTuneEstimator));
         _options = options;
-        Recipe(new ClassifierData([], 1, "", null)).Validate(options.Training.BatchSize);
+        Recipe(ClassifierData.None).Validate(options.Training.BatchSize);
         Columns = new ClassifierColumns(
             options.Encoder.Weights.Manifest, options.ImageColumnName, options.LabelColumnName, options.PredictedLabelColumnName, options.ScoreColumnName);
     }

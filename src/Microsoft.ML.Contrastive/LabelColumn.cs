@@ -33,7 +33,10 @@ internal sealed class LabelColumn
     public ClassLabels Classes(string predictedLabelColumn)
     {
         (ClassValueKind? kind, IReadOnlyList<string>? values) = ClassValues.Of(_column);
-        return new ClassLabels { LabelColumn = Name, PredictedLabelColumn = predictedLabelColumn, Count = Count, Kind = kind, Values = values };
+        var classes = new ClassLabels { LabelColumn = Name, PredictedLabelColumn = predictedLabelColumn, Count = Count, Kind = kind, Values = values };
+        return classes.ToJson().Length <= ClassLabels.MaxLength
+            ? classes
+            : throw new ArgumentException($"The values of column '{Name}' are too long for a model: {ClassLabels.MaxLength} characters of all together are the limit.", nameof(Name));
     }
 
     /// <summary>Gives the current row's class, from 0, or <see cref="LabelCrossEntropy.NoLabel"/> where the key is missing.</summary>

@@ -8,8 +8,8 @@ internal sealed record ClassLabels
     /// <summary>Most classes that can be fitted and loaded.</summary>
     public const int MaxCount = 65_536;
 
-    /// <summary>Characters that are read.</summary>
-    private const int MaxLength = 1 << 22;
+    /// <summary>Characters of the entry that are written and read.</summary>
+    public const int MaxLength = 1 << 20;
 
     /// <summary>The column that the labels came from; null where the classifier learned from a teacher alone.</summary>
     public string? LabelColumn { get; init; }

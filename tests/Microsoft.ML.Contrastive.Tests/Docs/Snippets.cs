@@ -58,6 +58,36 @@ internal static class Snippets
         Console.WriteLine($"{knn.Accuracy:P1} {probe.Accuracy:P1} {geometry.EffectiveRank:f1} of {geometry.FeatureSize}");
     }
 
+    public static void FineTune(MLContext ml, IDataView unlabelled, IDataView labelled, IDataView test)
+    {
+        var training = new TrainingOptions { Epochs = 50 };
+        var encoder = ml.Transforms.ContrastivePretrain("Features", "Image", new SimClrV2(), ImageEncoder.ResNet50(), training).Fit(unlabelled);
+
+        var toKey = ml.Transforms.Conversion.MapValueToKey("Label").Fit(labelled);
+        var toText = ml.Transforms.Conversion.MapKeyToValue("PredictedLabel");
+        var teacher = ml.MulticlassClassification.Trainers.FineTune(encoder).Fit(toKey.Transform(labelled));
+        var student = ml.MulticlassClassification.Trainers.Distil(teacher, ImageEncoder.ResNet18()).Fit(unlabelled);
+
+        var metrics = ml.MulticlassClassification.Evaluate(student.Transform(toKey.Transform(test)));
+        var model = student.Append(toText.Fit(student.Transform(unlabelled)));
+        ml.Model.Save(model, unlabelled.Schema, "classifier.zip");
+        ITransformer loaded = ml.Model.Load("classifier.zip", out DataViewSchema schema); // in any other program
+        Console.WriteLine($"{metrics.MicroAccuracy:P1}, {loaded}, {schema}");
+    }
+
+    public static FineTuneEstimator FineTuneOptions(MLContext ml, ContrastivePretrainTransformer encoder)
+    {
+        var careful = ml.MulticlassClassification.Trainers.FineTune(new FineTuneEstimator.Options
+        {
+            Encoder = encoder,
+            Trains = TrainedLayers.LastStages,
+            Stages = 2,
+            LabelSmoothing = 0.1,
+            Training = new TrainingOptions { Epochs = 60, BatchSize = 64, CheckpointFolder = "fine-tune" },
+        });
+        return careful;
+    }
+
     public static SwAV SmallViews()
     {
         var global = ImageAugmentations.SwavGlobal with { Blur = null };

@@ -27,7 +27,7 @@ internal sealed record ClassifierTraining : ContrastiveMethod
     public string Fingerprint => Data.Fingerprint;
 
     [JsonIgnore]
-    public required ClassifierData Data { get; init; }
+    public ClassifierData Data { get; init; } = ClassifierData.None;
 
     /// <summary>The teacher's logits of a batch of views; null where labels alone teach.</summary>
     [JsonIgnore]
@@ -60,7 +60,7 @@ internal sealed class ClassifierLearner : Learner
         classifier = Create();
         best = recipe.Data.Accuracy is null ? null : Create();
         labels = tensor(recipe.Data.Labels);
-        best_accuracy = full(1, -1.0);
+        best_accuracy = full(1, -1.0, ScalarType.Float64);
         RegisterComponents();
         foreach (TorchSharp.Modules.Parameter parameter in best?.parameters() ?? [])
             parameter.requires_grad_(false);
@@ -102,7 +102,7 @@ internal sealed class ClassifierLearner : Learner
         classifier.eval();
         double accuracy = _recipe.Data.Accuracy!(classifier);
         train();
-        if (accuracy >= best_accuracy.ToDouble())
+        if (accuracy >= best_accuracy.item<double>())
         {
             best_accuracy.fill_(accuracy);
             ModuleState.Copy(classifier, best);
@@ -117,4 +117,8 @@ internal sealed class ClassifierLearner : Learner
 /// <param name="Classes">How many.</param>
 /// <param name="Fingerprint">Digest of all that decides the run beside pictures and settings.</param>
 /// <param name="Accuracy">Accuracy on pictures held out, by which the best epoch's weights are kept; null keeps the last.</param>
-internal sealed record ClassifierData(long[] Labels, int Classes, string Fingerprint, Func<PictureClassifier, double>? Accuracy);
+internal sealed record ClassifierData(long[] Labels, int Classes, string Fingerprint, Func<PictureClassifier, double>? Accuracy)
+{
+    /// <summary>What is known before the rows are read.</summary>
+    public static ClassifierData None { get; } = new([], 0, "", null);
+}
