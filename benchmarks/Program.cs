@@ -12,6 +12,8 @@ switch (args)
     case ["step-resnet", .. [] or ["profile"]]:
         StepTimes.RunResNet(profile: args.Length > 1);
         return 0;
+    case ["tokenize", var file]:
+        return TokenizerRates.Run(file);
     case ["transform"]:
         return TransformRates.Run();
     case ["gpu-check"]:
@@ -38,6 +40,7 @@ internal static partial class Program
                          with "profile" also where the time of a step goes
           step-resnet    the same for ResNet-18, which takes minutes
           survey         every method with one encoder and one budget: nearest neighbours, linear probe, time, memory
+          tokenize FILE  sentences (a line each) a second of every kind of tokenizer; time to learn a vocabulary
           transform      rows a second of a fitted encoder: batches against one row at a time
           views          views a second on one core
         """;

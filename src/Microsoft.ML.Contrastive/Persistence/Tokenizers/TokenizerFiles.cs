@@ -41,15 +41,17 @@ internal static class TokenizerFiles
     /// <inheritdoc cref="ReadFolder"/>
     public static Tokenizer Read(Func<string, byte[]?> open, string place)
     {
-        JsonPart? config = Optional(Config), map = Optional(SpecialMap);
+        JsonPart? config = null;
         var named = new Dictionary<string, string>();
-        foreach (JsonPart source in new[] { map, config }.OfType<JsonPart>())
-            foreach (string role in s_roles.Where(source.Has))
-                named[role] = source[role].Element.ValueKind == JsonValueKind.Object ? source[role].Text("content") ?? throw source.Unknown($"{role} without content") : source.Text(role)!;
-        string? kind = config?.Text("tokenizer_class") is { } full ? (full.EndsWith("Fast", StringComparison.Ordinal) ? full[..^4] : full) : null;
+        string? kind = null;
         string now = place;
         try
         {
+            config = Optional(Config);
+            foreach (JsonPart source in new[] { Optional(SpecialMap), config }.OfType<JsonPart>())
+                foreach (string role in s_roles.Where(source.Has))
+                    named[role] = source[role].Element.ValueKind == JsonValueKind.Object ? source[role].Text("content") ?? throw source.Unknown($"{role} without content") : source.Text(role)!;
+            kind = config?.Text("tokenizer_class") is { } full ? (full.EndsWith("Fast", StringComparison.Ordinal) ? full[..^4] : full) : null;
             if (Bytes(Json) is { } json)
                 return TokenizerJson.Read(TokenizerJson.Parse(json, now), named, config?.Flag("unescape_html", false) ?? false, now);
             if (Bytes(Lines) is { } lines)
@@ -63,7 +65,7 @@ internal static class TokenizerFiles
                 if (Bytes(name) is { } model)
                     return FromPieces(SentencePieceFile.Read(model, now), name);
         }
-        catch (ArgumentException error)
+        catch (Exception error) when (error is ArgumentException or InvalidOperationException) // of what was read; and half a character in a JSON name
         {
             throw new InvalidDataException($"{now} is damaged, or not of one piece with the files beside it: {Printable.Message(error.Message)}", error);
         }
@@ -77,7 +79,7 @@ internal static class TokenizerFiles
             return bytes;
         }
 
-        JsonPart? Optional(string name) => open(name) is { } bytes ? new JsonPart(TokenizerJson.Parse(bytes, Path.Combine(place, name)), Path.Combine(place, name), "") : null;
+        JsonPart? Optional(string name) => Bytes(name) is { } bytes ? new JsonPart(TokenizerJson.Parse(bytes, now), now, "") : null;
 
         WordPiece FromLines(Vocabulary vocabulary)
         {

@@ -37,6 +37,8 @@ internal static class TokenizerJson
         var json = new JsonPart(root, file, "");
         JsonPart model = json["model"];
         string type = model.Type ?? (model.Has("merges") ? "BPE" : throw json.Unknown("model without a type"));
+        if (type is not ("WordPiece" or "BPE" or "Unigram"))
+            throw model.Unknown($"model {type}");
         (string? opening, string? closing) = Ends(json["post_processor"]);
         (List<string?> tokens, float[] scores, string? unknown) = type == "Unigram" ? Unigram(model) : ([.. VocabularyText.ById(model["vocab"].Element, file)], [], model.Text("unk_token"));
         Add(json["added_tokens"], tokens, [.. named.Values.Append(opening).Append(closing).Append(unknown).OfType<string>()]);
@@ -50,8 +52,7 @@ internal static class TokenizerJson
         {
             "WordPiece" => new WordPiece(vocabulary, WordPieceSettings(json, model), specials),
             "BPE" => Bpe(json, model, vocabulary, specials, unescapesHtml),
-            "Unigram" => new SentencePiece(vocabulary, OfText(json["added_tokens"], tokens, scores, model.Flag("byte_fallback", false)), specials, UnigramSettings(json, model)),
-            _ => throw model.Unknown($"model {type}"),
+            _ => new SentencePiece(vocabulary, OfText(json["added_tokens"], tokens, scores, model.Flag("byte_fallback", false)), specials, UnigramSettings(json, model)),
         };
 
         string? Known(params string[] names) => names.FirstOrDefault(name => vocabulary.TryFind(name, out _));

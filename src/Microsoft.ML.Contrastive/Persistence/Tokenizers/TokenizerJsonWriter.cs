@@ -44,6 +44,12 @@ internal static class TokenizerJsonWriter
                 Pieces(json, pieces);
                 break;
         }
+        Part(json, "decoder", tokenizer switch
+        {
+            WordPiece { Settings.ContinuingPrefix: var prefix } => new { type = "WordPiece", prefix, cleanup = true },
+            SentencePiece { Settings.AddDummyPrefix: var isAdded } => new { type = "Metaspace", replacement = "▁", prepend_scheme = isAdded ? "always" : "never", split = true },
+            _ => (object)new { type = "ByteLevel", add_prefix_space = true, trim_offsets = true, use_regex = true },
+        });
     });
 
     /// <summary>tokenizer_config.json.</summary>
