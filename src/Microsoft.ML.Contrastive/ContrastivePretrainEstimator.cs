@@ -140,8 +140,12 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         (int Height, int Width)? known = GivenSize(_options) ?? column.DeclaredSize;
         if (known is { } size)
             ChooseEncoder(_options, size.Height, size.Width); // before the reading
-        using var store = new ImageStore(column.Channels, _options.Training.MemoryBudget, _options.Training.ScratchFolder);
-        Read(input, column, store, largestSide: 2 * Math.Max(known?.Height ?? 224, known?.Width ?? 224), channel);
+        int largestSide = 2 * Math.Max(known?.Height ?? 224, known?.Width ?? 224);
+        using MonitoredPictures? monitored = trains && training.Monitor is { } monitor ? new MonitoredPictures(monitor, NewStore(), NewStore()) : null;
+        if (monitored is not null)
+            ReadMonitored(monitored, largestSide, channel);
+        using ImageStore store = NewStore();
+        Read(input, column, store, largestSide, channel);
         (int height, int width) = known ?? Square(Math.Min(224, store.MedianShorterSide()));
         ImageEncoder encoder = ChooseEncoder(_options, height, width);
         RunFacts facts = Facts(store, height, width, encoder);
@@ -173,7 +177,7 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
             if (previous is not null)
                 CopyWeights(previous.Weights, encoder, manifest.Channels, result);
             if (trains)
-                new PretrainingRun(store, manifest, method, facts, seed, device, training).Train(
+                new PretrainingRun(store, manifest, method, facts, seed, device, training, monitored).Train(
                     result, startsFromEarlier: previous is not null, checkpoints, checkpoint, _host, channel);
             result.to(device).eval();
         }
@@ -183,16 +187,40 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
             throw;
         }
         return new ContrastivePretrainTransformer(_host, new PretrainedEncoder(manifest, result, device));
+
+        ImageStore NewStore() => new(column.Channels, training.MemoryBudget, training.ScratchFolder);
     }
 
-    private void Read(IDataView input, ImageColumn column, ImageStore store, int largestSide, IChannel channel)
+    private void ReadMonitored(MonitoredPictures monitored, int largestSide, IChannel channel)
+    {
+        KnnMonitor settings = monitored.Settings;
+        ReadLabelled(settings.Bank, $"{nameof(TrainingOptions.Monitor)}.{nameof(settings.Bank)}", monitored.Bank);
+        ReadLabelled(settings.Queries, $"{nameof(TrainingOptions.Monitor)}.{nameof(settings.Queries)}", monitored.Queries);
+        if (settings.K > monitored.Bank.Pictures.Count)
+            throw new ArgumentOutOfRangeException(nameof(settings.K), settings.K, $"K of the {nameof(KnnMonitor)} must be at most the rows of its {nameof(settings.Bank)}, {monitored.Bank.Pictures.Count}.");
+
+        void ReadLabelled(IDataView data, string argument, LabelledPictures into)
+        {
+            var labels = new LabelColumn(_environment, data, argument, settings.LabelColumnName, monitored.Classes);
+            var column = new ImageColumn(labels.View.Schema, _options.Input, _options.ImageShape, _options.MissingImages);
+            if (column.Channels != into.Pictures.Channels)
+                throw new ArgumentException($"Column '{_options.Input}' of {argument} has pictures of {column.Channels} channels, that of Fit {into.Pictures.Channels}.", argument);
+            Read(labels.View, column, into.Pictures, largestSide, channel, argument, labels, into.Labels);
+        }
+    }
+
+    private void Read(
+        IDataView input, ImageColumn column, ImageStore store, int largestSide, IChannel channel,
+        string? argument = null, LabelColumn? labelColumn = null, List<long>? labels = null)
     {
         if (input.GetRowCount() is { } rows && column.DeclaredSize is { } size)
             store.Expect(rows, size.Height, size.Width, largestSide);
         var resizer = new Resizer();
         long row = 0, skipped = 0;
-        using DataViewRowCursor cursor = input.GetRowCursor([input.Schema[column.Index]]);
+        DataViewSchema.Column pictures = input.Schema[column.Index];
+        using DataViewRowCursor cursor = input.GetRowCursor(labelColumn is null ? [pictures] : [pictures, labelColumn.Column]);
         PictureReader reader = column.CreateReader(cursor);
+        Func<long, long>? readLabel = labelColumn?.CreateReader(cursor);
         for (; cursor.MoveNext(); row++)
         {
             if (row % 1000 == 0)
@@ -200,15 +228,19 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
                 _options.Training.CancellationToken.ThrowIfCancellationRequested();
                 _host.CheckAlive();
             }
-            if (reader.Read(row))
-                store.AddShrunk(reader.Buffer.Picture, largestSide, resizer);
-            else
+            if (!reader.Read(row))
+            {
                 skipped++;
+                continue;
+            }
+            store.AddShrunk(reader.Buffer.Picture, largestSide, resizer);
+            if (readLabel is not null)
+                labels!.Add(readLabel(row));
         }
         if (skipped > 0)
             channel.Warning($"Left out {skipped} of {row} rows: column '{_options.Input}' held no readable picture there.");
         if (store.Count == 0)
-            throw new ArgumentException($"There is nothing to learn from: column '{_options.Input}' has no {(row == 0 ? "rows" : "readable picture")}.", nameof(input));
+            throw new ArgumentException($"There is nothing to learn from: column '{_options.Input}' has no {(row == 0 ? "rows" : "readable picture")}.", argument ?? nameof(input));
         store.Seal();
         if (store.ScratchLength > 0)
             channel.Info($"{store.ScratchLength >> 20} MiB of pictures beyond TrainingOptions.MemoryBudget lie in a scratch file until Fit ends.");

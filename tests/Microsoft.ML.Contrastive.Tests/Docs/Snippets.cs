@@ -80,4 +80,14 @@ internal static class Snippets
         IDataView features = imported.Transformer.Transform(pictures);
         using var further = estimator.Fit(features, imported.Transformer);
     }
+
+    public static TrainingOptions Watched(IDataView heldIn, IDataView heldOut)
+    {
+        var watched = new TrainingOptions
+        {
+            Epochs = 200,
+            Monitor = new KnnMonitor { Bank = heldIn, Queries = heldOut, K = 20, KeepBest = true },
+        };
+        return watched;
+    }
 }
