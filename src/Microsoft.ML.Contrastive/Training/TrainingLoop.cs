@@ -20,7 +20,7 @@ internal static class TrainingLoop
         LoopHost host)
     {
         double peak = method.LearningRate!.Peak(options.BatchSize);
-        // Whole steps: a run too short for one would spend its only step at the rate 0 where the cosine ends.
+        // Whole steps: a run too short for one would spend its only step at the rate 0.
         double warmup = Math.Floor(Math.Min(method.LearningRate.WarmupEpochs * facts.StepsPerEpoch, 0.1 * facts.TotalSteps));
         double? flat = runner.Learner.FlatLoss(options.BatchSize);
         var watch = new CollapseWatch(flat, facts.TotalSteps, host.Warn);
@@ -39,7 +39,7 @@ internal static class TrainingLoop
                 host.KeepCheckpoint?.Invoke(index);
                 throw;
             }
-            double rate = LearningRateSchedule.WarmupCosine(peak, warmup, facts.TotalSteps, index);
+            double rate = method.LearningRate.At(peak, warmup, facts.TotalSteps, index);
             bool measures = options.Monitor?.IsDue(index + 1, facts) == true;
             bool report = measures || index == firstStep || (index + 1) % options.ReportEvery == 0 || index + 1 == facts.TotalSteps;
             StepResult result;
