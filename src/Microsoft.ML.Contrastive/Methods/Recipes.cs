@@ -17,7 +17,7 @@ public abstract record OptimizerSettings
     /// <summary>Pull towards zero, at least 0.</summary>
     public double WeightDecay { get; init; }
 
-    /// <summary>Whether biases and the scales and shifts of norms decay too.</summary>
+    /// <summary>Whether biases, the scales and shifts of norms, class tokens and learned positions decay too.</summary>
     public bool DecayBiasesAndNorms { get; init; }
 
     /// <summary>Throws when a setting is out of its range.</summary>

@@ -217,6 +217,42 @@ public sealed class TrainingPartsTests : IDisposable
     }
 
     [Fact]
+    public void A_transformers_class_token_and_positions_do_not_decay_and_its_matrices_do()
+    {
+        using var scope = NewDisposeScope();
+        using var noGradient = no_grad();
+        using var learner = new TransformerLearner(_generator);
+        using var flat = new FlatParameters(learner);
+        foreach ((_, TorchSharp.Modules.Parameter parameter) in learner.named_parameters())
+            parameter.add_(1); // biases and tokens start near zero
+        Dictionary<string, Tensor> before = learner.named_parameters().ToDictionary(entry => entry.name, entry => entry.parameter.clone());
+        using var optimizer = Optimizer.Create(new AdamW { WeightDecay = 0.1 }, flat.Groups);
+        optimizer.Step(new Step(0, 1, seed: 0), rate: 1, constantRate: 1); // gradients are zero
+        string[] decayed = [.. learner.named_parameters().Where(entry => (entry.parameter - before[entry.name]).abs().max().ToDouble() > 1e-3).Select(entry => entry.name["encoder.".Length..])];
+        Assert.Equal(
+            ["blocks.0.attn.proj.weight", "blocks.0.attn.qkv.weight", "blocks.0.mlp.fc1.weight", "blocks.0.mlp.fc2.weight", "patch_embed.proj.weight"],
+            decayed.Order(StringComparer.Ordinal));
+        Assert.Contains("encoder.cls_token", before.Keys);
+        Assert.Contains("encoder.pos_embed", before.Keys);
+    }
+
+    private sealed class TransformerLearner : Learner
+    {
+        private readonly nn.Module<Tensor, Tensor> encoder;
+
+        public TransformerLearner(Generator generator)
+            : base(nameof(TransformerLearner))
+        {
+            encoder = new VisionTransformer { Patch = 4, Width = 16, Depth = 1, Heads = 1, Positions = PositionEmbedding.Learned }.Build(3, 8, 8, generator);
+            RegisterComponents();
+        }
+
+        public override nn.Module<Tensor, Tensor> Encoder => encoder;
+
+        public override Tensor Loss(Contrastive.Views views, Step step) => encoder.forward(views[0]).sum();
+    }
+
+    [Fact]
     public void A_long_gradient_is_shortened_as_a_whole_and_a_short_one_is_left()
     {
         Assert.Equal(0.1 * 0.01, Moved(0.01), 1e-6);

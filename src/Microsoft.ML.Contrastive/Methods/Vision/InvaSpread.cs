@@ -37,6 +37,9 @@ public sealed record InvaSpread : ContrastiveMethod
     /// <summary>The objective's form. The default value is <see cref="InvaSpreadForm.Released"/>, which the published figures come from.</summary>
     public InvaSpreadForm Form { get; init; } = InvaSpreadForm.Released;
 
+    /// <summary>The released code's negM, at least 1: how often the other pictures count. The default value is 1, as published. For <see cref="InvaSpreadForm.Released"/> alone.</summary>
+    public double NegativeWeight { get; init; } = 1;
+
     /// <summary>Length of the projection, at least 2. The default value is 128.</summary>
     public int ProjectionSize { get; init; } = 128;
 
@@ -55,6 +58,9 @@ public sealed record InvaSpread : ContrastiveMethod
         SettingChecks.Projector(layers: null, hiddenSize: null, ProjectionSize);
         if (!Enum.IsDefined(Form))
             throw new ArgumentOutOfRangeException(nameof(Form), Form, "Choose InvaSpreadForm.Released or InvaSpreadForm.Paper.");
+        InvarianceSpread.CheckNegativeWeight(NegativeWeight);
+        if (Form == InvaSpreadForm.Paper && NegativeWeight != 1)
+            throw new ArgumentException("NegativeWeight belongs to the released form: leave it at 1, or choose InvaSpreadForm.Released.", nameof(NegativeWeight));
     }
 
     /// <inheritdoc/>
@@ -98,9 +104,9 @@ internal sealed class InvaSpreadLearner : Learner
         step.Embedding = first;
         return _method.Form == InvaSpreadForm.Paper
             ? InvarianceSpread.PaperLoss(first, second, _method.Temperature)
-            : InvarianceSpread.Loss(first, second, _method.Temperature);
+            : InvarianceSpread.Loss(first, second, _method.Temperature, _method.NegativeWeight);
     }
 
     public override double? FlatLoss(long rows)
-        => _method.Form == InvaSpreadForm.Paper ? InvarianceSpread.PaperFlatLoss(rows) : InvarianceSpread.FlatLoss(rows);
+        => _method.Form == InvaSpreadForm.Paper ? InvarianceSpread.PaperFlatLoss(rows) : InvarianceSpread.FlatLoss(rows, _method.NegativeWeight);
 }
