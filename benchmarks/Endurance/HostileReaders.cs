@@ -22,6 +22,7 @@ internal static class HostileReaders
             new("safetensors", small, FileMutator.MutateSafeTensors, bytes => ReadTensors(new MemoryStream(bytes))),
             new("safetensors-unseekable", small, FileMutator.MutateSafeTensors, bytes => ReadTensors(new UnseekableStream(bytes))),
             new("weights", Entry(zip, WeightsEntry), FileMutator.MutateSafeTensors, LoadWeights(zip)),
+            new("import", ForeignWeights(), FileMutator.MutateSafeTensors, ImportWeights()),
             new("manifest", Entry(zip, ManifestEntry), FileMutator.MutateJson, bytes => ReadManifest(bytes)),
             new("classes", SmallClasses, FileMutator.MutateJson, bytes => ClassLabels.Read(new StreamReader(new MemoryStream(bytes)))),
             new("checkpoint", SmallCheckpoint(folder), FileMutator.MutateSafeTensors, bytes => ReadCheckpoint(bytes, folder)),
@@ -65,6 +66,25 @@ internal static class HostileReaders
         Dictionary<string, Tensor> state = manifest.Encoder.CreateModule(manifest.Channels, manifest.Height, manifest.Width, seed: 1).state_dict();
         return bytes => SafeTensors.LoadInto(
             new SafeTensorsReader(new MemoryStream(bytes), WeightsEntry, ModelEntries.LongestWeightsHeader), state);
+    }
+
+    private static VisionTransformer Foreign => new() { Patch = 4, Width = 16, Depth = 1, Heads = 2, Positions = PositionEmbedding.Learned };
+
+    /// <summary>Another program's file: behind a prefix, with a classifier, and positions of another grid.</summary>
+    private static byte[] ForeignWeights()
+    {
+        using var scope = NewDisposeScope();
+        using var file = new MemoryStream();
+        var state = Foreign.CreateModule(channels: 3, seed: 1, imageSize: 12).state_dict();
+        SafeTensors.Save(file, [.. state.Select(pair => ($"module.{pair.Key}", pair.Value)), ("module.head.weight", zeros(2, 16))]);
+        return file.ToArray();
+    }
+
+    private static Action<byte[]> ImportWeights()
+    {
+        var module = Foreign.CreateModule(channels: 3, seed: 1, imageSize: 8);
+        return bytes => WeightImport.Load(
+            new SafeTensorsReader(new MemoryStream(bytes), "file.safetensors"), Foreign, module, prefix: null, allowMissing: false);
     }
 
     private static EncoderManifest ReadManifest(byte[] json) => EncoderManifest.Read(new StreamReader(new MemoryStream(json)));

@@ -49,16 +49,16 @@ internal sealed record ClassifierFit(IHost Host, Device Device, int? Seed)
         int seed = Seed ?? checkpoint?.Seed ?? Random.Shared.Next();
         var rows = new PictureRows(Host, channel, Training);
         ImageColumn pictures = Manifest.Bind(input.Schema);
-        LabelColumn? labelColumn = LabelColumnName is null ? null : new LabelColumn(input.Schema, LabelColumnName, isNeeded: Teacher is null);
+        KeyLabelColumn? labelColumn = LabelColumnName is null ? null : new KeyLabelColumn(input.Schema, LabelColumnName, isNeeded: Teacher is null);
         ClassLabels classes = ClassesOf(labelColumn);
         int largestSide = 2 * Math.Max(Manifest.Height, Manifest.Width);
 
         using HeldOutPictures? heldOut = validation is null ? null : ReadHeldOut(rows, validation, classes, largestSide);
         using var store = new ImageStore(Manifest.Channels, Training.MemoryBudget, Training.ScratchFolder);
-        long[] labels = rows.Read(input, pictures, Manifest.InputColumn, store, largestSide, labelColumn);
+        long[] labels = rows.Read(input, pictures, Manifest.InputColumn, store, largestSide, labelColumn?.Rows);
         if (store.Count < 2)
             throw new ArgumentException($"One {(labelColumn is null ? "picture" : "labelled picture")} is too few to train on: a batch needs two.", nameof(input));
-        if (labelColumn is { IsNeeded: true } && labels.Distinct().Count() is var present && present < classes.Count)
+        if (labelColumn is { Rows.IsNeeded: true } && labels.Distinct().Count() is var present && present < classes.Count)
             channel.Warning($"Column '{LabelColumnName}' has {classes.Count} classes, of which {present} have a row: the others will not be learned.");
 
         int batch = Math.Min(Training.BatchSize, store.Count);
@@ -101,7 +101,7 @@ internal sealed record ClassifierFit(IHost Host, Device Device, int? Seed)
     }
 
     /// <summary>Those of the labels; where there is a teacher its own, which the labels must agree with.</summary>
-    private ClassLabels ClassesOf(LabelColumn? column)
+    private ClassLabels ClassesOf(KeyLabelColumn? column)
     {
         ClassLabels? own = column?.Classes(PredictedLabelColumnName);
         if (Teacher is null)
@@ -115,13 +115,13 @@ internal sealed record ClassifierFit(IHost Host, Device Device, int? Seed)
     {
         string name = LabelColumnName ?? classes.LabelColumn
             ?? throw new ArgumentException("Validation needs labels: say which column has them (LabelColumnName).", nameof(validation));
-        var column = new LabelColumn(validation.Schema, name, isNeeded: true);
+        var column = new KeyLabelColumn(validation.Schema, name, isNeeded: true);
         if (!column.Classes(PredictedLabelColumnName).SameClasses(classes))
             throw new ArgumentException($"Column '{name}' of the validation rows has other classes, or the same in another order: map both with one fitted MapValueToKey.", nameof(validation));
         var store = new ImageStore(Manifest.Channels, Training.MemoryBudget, Training.ScratchFolder);
         try
         {
-            long[] labels = rows.Read(validation, Manifest.Bind(validation.Schema), Manifest.InputColumn, store, largestSide, column);
+            long[] labels = rows.Read(validation, Manifest.Bind(validation.Schema), Manifest.InputColumn, store, largestSide, column.Rows);
             return new HeldOutPictures(store, labels, Manifest, Device);
         }
         catch

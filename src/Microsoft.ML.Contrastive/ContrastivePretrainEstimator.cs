@@ -140,8 +140,12 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         (int Height, int Width)? known = GivenSize(_options) ?? column.DeclaredSize;
         if (known is { } size)
             ChooseEncoder(_options, size.Height, size.Width); // before the reading
-        using var store = new ImageStore(column.Channels, _options.Training.MemoryBudget, _options.Training.ScratchFolder);
-        new PictureRows(_host, channel, training).Read(input, column, _options.Input, store, largestSide: 2 * Math.Max(known?.Height ?? 224, known?.Width ?? 224));
+        int largestSide = 2 * Math.Max(known?.Height ?? 224, known?.Width ?? 224);
+        using MonitoredPictures? monitored = trains && training.Monitor is { } monitor ? new MonitoredPictures(monitor, NewStore(), NewStore()) : null;
+        if (monitored is not null)
+            ReadMonitored(monitored, largestSide, channel);
+        using ImageStore store = NewStore();
+        new PictureRows(_host, channel, training).Read(input, column, _options.Input, store, largestSide);
         (int height, int width) = known ?? Square(Math.Min(224, store.MedianShorterSide()));
         ImageEncoder encoder = ChooseEncoder(_options, height, width);
         RunFacts facts = Facts(store, height, width, encoder);
@@ -173,7 +177,7 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
             if (previous is not null)
                 CopyWeights(previous.Weights, encoder, manifest.Channels, result);
             if (trains)
-                new PretrainingRun(store, manifest, method, facts, seed, device, training).Train(
+                new PretrainingRun(store, manifest, method, facts, seed, device, training, monitored).Train(
                     result, startsFromEarlier: previous is not null, checkpoints, checkpoint, _host, channel);
             result.to(device).eval();
         }
@@ -183,6 +187,26 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
             throw;
         }
         return new ContrastivePretrainTransformer(_host, new PretrainedEncoder(manifest, result, device));
+
+        ImageStore NewStore() => new(column.Channels, training.MemoryBudget, training.ScratchFolder);
+    }
+
+    private void ReadMonitored(MonitoredPictures monitored, int largestSide, IChannel channel)
+    {
+        KnnMonitor settings = monitored.Settings;
+        ReadLabelled(settings.Bank, $"{nameof(TrainingOptions.Monitor)}.{nameof(settings.Bank)}", monitored.Bank);
+        ReadLabelled(settings.Queries, $"{nameof(TrainingOptions.Monitor)}.{nameof(settings.Queries)}", monitored.Queries);
+        if (settings.K > monitored.Bank.Pictures.Count)
+            throw new ArgumentOutOfRangeException(nameof(settings.K), settings.K, $"K of the {nameof(KnnMonitor)} must be at most the rows of its {nameof(settings.Bank)}, {monitored.Bank.Pictures.Count}.");
+
+        void ReadLabelled(IDataView data, string argument, LabelledPictures into)
+        {
+            var labels = new LabelColumn(_environment, data, argument, settings.LabelColumnName, monitored.Classes);
+            var column = new ImageColumn(labels.View.Schema, _options.Input, _options.ImageShape, _options.MissingImages);
+            if (column.Channels != into.Pictures.Channels)
+                throw new ArgumentException($"Column '{_options.Input}' of {argument} has pictures of {column.Channels} channels, that of Fit {into.Pictures.Channels}.", argument);
+            into.Labels.AddRange(new PictureRows(_host, channel, _options.Training).Read(labels.View, column, _options.Input, into.Pictures, largestSide, labels.Rows, argument));
+        }
     }
 
     /// <summary>The views' size where the settings alone decide it.</summary>

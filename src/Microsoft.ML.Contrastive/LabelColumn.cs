@@ -1,65 +1,70 @@
 using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
+using Microsoft.ML.Transforms;
 
 namespace Microsoft.ML.Contrastive;
 
-/// <summary>A column of classes: a key, as MapValueToKey makes it.</summary>
+/// <summary>
+/// A column of classes, by what its values read as, so that keys of two views that number the same values differently agree. Classes that
+/// have not been met are added to the list that was given.
+/// </summary>
 internal sealed class LabelColumn
 {
-    private readonly DataViewSchema.Column _column;
+    private const string Text = "Label as text"; // no view's own column: ours comes last and hides none
+    private readonly string _argument, _name;
+    private readonly List<string> _classes;
+    private readonly Dictionary<string, int> _places;
 
-    /// <exception cref="ArgumentException">The column is missing, no key, or has more classes than a model keeps.</exception>
-    public LabelColumn(DataViewSchema schema, string name, bool isNeeded)
+    /// <exception cref="ArgumentException">The column is missing or of another type.</exception>
+    public LabelColumn(IHostEnvironment environment, IDataView data, string argument, string name, List<string> classes)
     {
-        _column = schema.GetColumnOrNull(name)
-            ?? throw new ArgumentException($"The data has no column '{name}'. It has: {string.Join(", ", schema.Select(each => each.Name))}.", nameof(name));
-        if (_column.Type is not KeyDataViewType { Count: > 0 } key)
-            throw new ArgumentException($"Column '{name}' is {_column.Type}: expected a key of known size. Put mlContext.Transforms.Conversion.MapValueToKey(\"{name}\") before the trainer.", nameof(name));
-        if (key.Count > ClassLabels.MaxCount)
-            throw new ArgumentException($"Column '{name}' has {key.Count} classes, {ClassLabels.MaxCount} are the limit.", nameof(name));
-        (Name, IsNeeded, Count) = (name, isNeeded, (int)key.Count);
-    }
-
-    public string Name { get; }
-
-    public int Index => _column.Index;
-
-    /// <summary>How many classes there are.</summary>
-    public int Count { get; }
-
-    /// <summary>True: rows without a label are of no use.</summary>
-    public bool IsNeeded { get; }
-
-    /// <summary>The classes as a model keeps them.</summary>
-    public ClassLabels Classes(string predictedLabelColumn)
-    {
-        (ClassValueKind? kind, IReadOnlyList<string>? values) = ClassValues.Of(_column);
-        var classes = new ClassLabels { LabelColumn = Name, PredictedLabelColumn = predictedLabelColumn, Count = Count, Kind = kind, Values = values };
-        return classes.ToJson().Length <= ClassLabels.MaxLength
-            ? classes
-            : throw new ArgumentException($"The values of column '{Name}' are too long for a model: {ClassLabels.MaxLength} characters of all together are the limit.", nameof(Name));
-    }
-
-    /// <summary>Gives the current row's class, from 0, or <see cref="LabelCrossEntropy.NoLabel"/> where the key is missing.</summary>
-    public Func<long> CreateReader(DataViewRow row)
-    {
-        DataViewSchema.Column column = row.Schema[Index];
-        return Type.GetTypeCode(column.Type.RawType) switch
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        (_argument, _name, _classes) = (argument, name, classes);
+        _places = classes.Index().ToDictionary(entry => entry.Item, entry => entry.Index);
+        if (data.Schema.GetColumnOrNull(name) is not { } column)
+            throw new ArgumentException($"The data has no column '{name}'.", argument);
+        if (column.Type is VectorDataViewType or not (KeyDataViewType or TextDataViewType or NumberDataViewType or BooleanDataViewType))
+            throw new ArgumentException($"Column '{name}' is {column.Type}: expected a key, text, a number or a truth value.", argument);
+        string source = name;
+        if (column.Type is KeyDataViewType && column.HasKeyValues())
         {
-            TypeCode.Byte => Reader<byte>(key => key),
-            TypeCode.UInt16 => Reader<ushort>(key => key),
-            TypeCode.UInt32 => Reader<uint>(key => key),
-            _ => Reader<ulong>(key => (long)key),
-        };
-
-        Func<long> Reader<T>(Func<T, long> number)
-        {
-            ValueGetter<T> getter = row.GetGetter<T>(column);
-            T key = default!;
-            return () =>
-            {
-                getter(ref key);
-                return number(key) - 1;
-            };
+            data = new KeyToValueMappingEstimator(environment, Text, name).Fit(data).Transform(data);
+            source = Text;
         }
+        View = new TypeConvertingEstimator(environment, Text, source, DataKind.String).Fit(data).Transform(data);
+    }
+
+    /// <summary>The data with the text of the label as one more column.</summary>
+    public IDataView View { get; }
+
+    /// <summary>That column.</summary>
+    public DataViewSchema.Column Column => View.Schema[Text];
+
+    /// <summary>Each row's place among the classes; a row without a label is an error.</summary>
+    public RowLabels Rows => new(_name, Column, IsNeeded: false, (row, _) => CreateReader(row));
+
+    /// <summary>The current row's place among the classes; give the row's number, for messages.</summary>
+    /// <exception cref="InvalidOperationException">The row has no label.</exception>
+    public Func<long, long> CreateReader(DataViewRow row)
+    {
+        ValueGetter<ReadOnlyMemory<char>> getText = row.GetGetter<ReadOnlyMemory<char>>(Column);
+        ReadOnlyMemory<char> text = default;
+        return number =>
+        {
+            getText(ref text);
+            if (text.IsEmpty)
+                throw new InvalidOperationException($"Column '{_name}' has no value in row {number} of {_argument}: filter such rows out.");
+            return Place(text.ToString());
+        };
+    }
+
+    private int Place(string name)
+    {
+        if (!_places.TryGetValue(name, out int place))
+        {
+            place = _places[name] = _classes.Count;
+            _classes.Add(name);
+        }
+        return place;
     }
 }

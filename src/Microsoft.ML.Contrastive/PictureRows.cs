@@ -13,18 +13,19 @@ internal sealed class PictureRows(IHost host, IChannel channel, TrainingOptions 
     /// <param name="store">Empty; its pictures stay in the rows' order.</param>
     /// <param name="largestSide">A picture whose shorter side is longer is shrunk to it.</param>
     /// <param name="labels">Null: none are read.</param>
+    /// <param name="argument">What the rows are to the user, for messages.</param>
     /// <exception cref="ArgumentException">No row has a readable picture, and a label where one is needed.</exception>
-    public long[] Read(IDataView input, ImageColumn column, string name, ImageStore store, int largestSide, LabelColumn? labels = null)
+    public long[] Read(IDataView input, ImageColumn column, string name, ImageStore store, int largestSide, RowLabels? labels = null, string argument = "input")
     {
         if (input.GetRowCount() is { } rows && column.DeclaredSize is { } size)
             store.Expect(rows, size.Height, size.Width, largestSide);
         var resizer = new Resizer();
         var classes = new List<long>();
         long row = 0, unreadable = 0, unlabelled = 0;
-        DataViewSchema.Column[] wanted = labels is null ? [input.Schema[column.Index]] : [input.Schema[column.Index], input.Schema[labels.Index]];
+        DataViewSchema.Column[] wanted = labels is null ? [input.Schema[column.Index]] : [input.Schema[column.Index], input.Schema[labels.Column.Index]];
         using DataViewRowCursor cursor = input.GetRowCursor(wanted);
         PictureReader reader = column.CreateReader(cursor);
-        Func<long>? readLabel = labels?.CreateReader(cursor);
+        Func<long, long>? readLabel = labels?.CreateReader(cursor, cursor.Schema[labels.Column.Index]);
         for (; cursor.MoveNext(); row++)
         {
             if (row % 1000 == 0)
@@ -32,7 +33,7 @@ internal sealed class PictureRows(IHost host, IChannel channel, TrainingOptions 
                 training.CancellationToken.ThrowIfCancellationRequested();
                 host.CheckAlive();
             }
-            long label = readLabel?.Invoke() ?? LabelCrossEntropy.NoLabel;
+            long label = readLabel?.Invoke(row) ?? LabelCrossEntropy.NoLabel;
             if (labels is { IsNeeded: true } && label == LabelCrossEntropy.NoLabel)
                 unlabelled++;
             else if (reader.Read(row))
@@ -48,10 +49,17 @@ internal sealed class PictureRows(IHost host, IChannel channel, TrainingOptions 
         if (unlabelled > 0)
             channel.Warning($"Left out {unlabelled} of {row} rows: column '{labels!.Name}' has no label there.");
         if (store.Count == 0)
-            throw new ArgumentException($"There is nothing to learn from: column '{name}' has no {(row == 0 ? "rows" : unlabelled == row ? "row with a label" : "readable picture")}.", nameof(input));
+            throw new ArgumentException($"There is nothing to learn from: column '{name}' has no {(row == 0 ? "rows" : unlabelled == row ? "row with a label" : "readable picture")}.", argument);
         store.Seal();
         if (store.ScratchLength > 0)
             channel.Info($"{store.ScratchLength >> 20} MiB of pictures beyond TrainingOptions.MemoryBudget lie in a scratch file until Fit ends.");
         return [.. classes];
     }
 }
+
+/// <summary>The classes of rows, as numbers from 0.</summary>
+/// <param name="Name">Of the column as the user knows it.</param>
+/// <param name="Column">What is read.</param>
+/// <param name="IsNeeded">True: rows without a label are of no use.</param>
+/// <param name="CreateReader">Gives the current row's class, or <see cref="LabelCrossEntropy.NoLabel"/>; it is given the row's number, for messages.</param>
+internal sealed record RowLabels(string Name, DataViewSchema.Column Column, bool IsNeeded, Func<DataViewRow, DataViewSchema.Column, Func<long, long>> CreateReader);

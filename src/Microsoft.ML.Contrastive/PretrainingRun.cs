@@ -17,8 +17,10 @@ namespace Microsoft.ML.Contrastive;
 /// <param name="Seed">Decides weights, order and views.</param>
 /// <param name="Device">Where it trains.</param>
 /// <param name="Options">Validated.</param>
+/// <param name="Monitored">The pictures of its <see cref="TrainingOptions.Monitor"/>, or null.</param>
 internal sealed record PretrainingRun(
-    ImageStore Store, EncoderManifest Manifest, ContrastiveMethod Method, RunFacts Facts, int Seed, Device Device, TrainingOptions Options)
+    ImageStore Store, EncoderManifest Manifest, ContrastiveMethod Method, RunFacts Facts, int Seed, Device Device, TrainingOptions Options,
+    MonitoredPictures? Monitored = null)
 {
     /// <summary>What makes this run another than one with other settings: kept in the model for the record.</summary>
     public static JsonObject Record(ContrastiveMethod method, RunFacts facts, int seed) => new()
@@ -56,8 +58,9 @@ internal sealed record PretrainingRun(
             pair.CopyToTarget();
         learner.to(Device).train();
         using var runner = new StepRunner(learner, Method.Optimizer!, Method.MaxGradientNorm, Method.MaxParameterGradientNorm);
+        using OnlineKnn? monitor = Monitored is null ? null : new OnlineKnn(Monitored, Manifest, learner.Encoder, Device);
         if (checkpoint is not null)
-            Resume(checkpoint, runner, channel);
+            Resume(checkpoint, State(), channel);
 
         long firstStep = checkpoint?.Step ?? 0;
         using var prefetcher = new Prefetcher<Views>(firstStep, Facts.TotalSteps, Options.ViewThreads, MakeViews);
@@ -65,14 +68,22 @@ internal sealed record PretrainingRun(
             Warn: message => channel.Warning(message),
             CheckAlive: host.CheckAlive,
             TrimMemory: CLibrary.TrimHeap,
-            KeepCheckpoint: checkpoints is null ? null : step => checkpoints.Write(step, identity!, EqualBits(), runner.State)));
+            KeepCheckpoint: checkpoints is null ? null : step => checkpoints.Write(step, identity!, EqualBits(), State()),
+            Measure: monitor is null ? null : monitor.Measure));
         ModuleState.Copy(learner.Encoder, result);
+        if (monitor is null)
+            return;
+        monitor.CopyBestTo(result);
+        Manifest.Training!["bestKnn"] = new JsonObject { ["accuracy"] = monitor.Best, ["step"] = monitor.BestStep, ["kept"] = Options.Monitor!.KeepBest };
+        channel.Info(string.Create(CultureInfo.InvariantCulture, $"Nearest neighbours were best after step {monitor.BestStep}: {monitor.Best:P1} right."));
+
+        IEnumerable<(string Name, Tensor Value)> State() => [.. runner.State, .. monitor?.State ?? []];
     }
 
-    private void Resume(Checkpoint checkpoint, StepRunner runner, IChannel channel)
+    private void Resume(Checkpoint checkpoint, IEnumerable<(string Name, Tensor Value)> state, IChannel channel)
     {
         using var scope = NewDisposeScope();
-        checkpoint.Restore(runner.State);
+        checkpoint.Restore(state);
         channel.Info($"Going on after step {checkpoint.Step} of {Facts.TotalSteps}, from the checkpoint in '{Options.CheckpointFolder}'.");
         string[] differences = [.. Checkpoint.Differences(checkpoint.Environment, AsWritten(EqualBits()))];
         if (differences.Length > 0)
@@ -89,6 +100,8 @@ internal sealed record PretrainingRun(
         identity["normalization"] = EncoderManifest.Describe(Manifest.Normalization);
         identity["data"] = Store.Fingerprint();
         identity["startsFrom"] = startsFrom is null ? "random weights" : Checkpoint.Digest(stream => SafeTensors.Save(stream, startsFrom));
+        if (Monitored is not null)
+            identity["monitor"] = Monitored.Identity;
         return identity;
     }
 
@@ -126,12 +139,12 @@ internal sealed record PretrainingRun(
             Progress = new OnProgress(progress =>
             {
                 Options.Progress?.Report(progress);
-                if (sinceLogged.IsRunning && sinceLogged.Elapsed.TotalSeconds < 10 && progress.Step < progress.TotalSteps)
+                if (sinceLogged.IsRunning && sinceLogged.Elapsed.TotalSeconds < 10 && progress.Step < progress.TotalSteps && progress.KnnAccuracy is null)
                     return;
                 sinceLogged.Restart();
                 channel.Info(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"Step {progress.Step} of {progress.TotalSteps}, epoch {progress.Epoch}: loss {progress.Loss:f4}, rate {progress.LearningRate:g3}, {progress.ItemsPerSecond:f0} pictures/s, embedding deviation {progress.EmbeddingDeviation:f3}, {progress.TimeLeft:hh\\:mm\\:ss} left"));
+                    $"Step {progress.Step} of {progress.TotalSteps}, epoch {progress.Epoch}: loss {progress.Loss:f4}, rate {progress.LearningRate:g3}, {progress.ItemsPerSecond:f0} pictures/s, embedding deviation {progress.EmbeddingDeviation:f3}, {progress.TimeLeft:hh\\:mm\\:ss} left{(progress.KnnAccuracy is { } knn ? $", nearest neighbours {knn:P1} right" : "")}"));
             }),
         };
     }

@@ -8,4 +8,7 @@ public enum HeadNorm
 
     /// <summary>Nothing: heads that see each example by itself.</summary>
     None,
+
+    /// <summary>Group norm, in up to 16 groups: each example by itself (Richemond et al. 2020).</summary>
+    Group,
 }

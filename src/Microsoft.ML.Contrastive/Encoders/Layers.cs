@@ -91,7 +91,20 @@ internal sealed class Convolution : nn.Module<Tensor, Tensor>
         register_parameter(nameof(weight), weight);
     }
 
-    public override Tensor forward(Tensor input) => nn.functional.conv2d(input, weight, null, _stride, _padding);
+    /// <summary>
+    /// Whether each output channel's weights are used with mean 0 and deviation 1 (Qiao et al. 2019, "Weight standardization"). The default value is false.
+    /// </summary>
+    public bool Standardizes { get; init; }
+
+    public override Tensor forward(Tensor input)
+    {
+        if (!Standardizes)
+            return nn.functional.conv2d(input, weight, null, _stride, _padding);
+        using var scope = NewDisposeScope();
+        Tensor centred = weight.sub(weight.mean([1, 2, 3], keepdim: true));
+        Tensor standard = centred.mul(centred.pow(2).mean([1, 2, 3], keepdim: true).add(1e-10).rsqrt());
+        return nn.functional.conv2d(input, standard, null, _stride, _padding).MoveToOuterDisposeScope();
+    }
 }
 
 /// <summary>

@@ -8,7 +8,11 @@ namespace Microsoft.ML.Contrastive;
 /// <param name="HiddenBias">Biases in the hidden layers.</param>
 /// <param name="OutputBias">A bias in the last layer.</param>
 /// <param name="OutputNorm">Batch norm without scale and shift behind the last layer.</param>
-internal sealed record MlpForm(bool HiddenNorm, bool HiddenBias, bool OutputBias, bool OutputNorm = false);
+internal sealed record MlpForm(bool HiddenNorm, bool HiddenBias, bool OutputBias, bool OutputNorm = false)
+{
+    /// <summary>Group norm instead of batch norm after each hidden layer.</summary>
+    public bool InGroups { get; init; }
+}
 
 /// <summary>Projectors and predictors: linear layers with ReLU between them.</summary>
 internal static class Mlp
@@ -47,7 +51,7 @@ internal static class Mlp
         {
             stack.Add(new Linear(layer == 1 ? inputs : hidden, hidden, generator, form.HiddenBias));
             if (form.HiddenNorm)
-                stack.Add(new BatchNorm(hidden));
+                stack.Add(form.InGroups ? new GroupNorm(hidden) : new BatchNorm(hidden));
             stack.Add(new Relu());
         }
         stack.Add(new Linear(layers == 1 ? inputs : hidden, outputs, generator, form.OutputBias));

@@ -6,7 +6,7 @@ namespace Microsoft.ML.Contrastive;
 
 /// <summary>
 /// A small encoder for pictures of 28 to 64 pixels: four 3x3 convolutions of 1, 2, 4 and 8 times <see cref="Width"/>
-/// channels with strides 2, 2, 2 and 1, each with batch norm and ReLU, then means over positions. The early stride is
+/// channels with strides 2, 2, 2 and 1, each with a norm and ReLU, then means over positions. The early stride is
 /// what makes it quick on a CPU: work at full resolution costs more than the rest together.
 /// </summary>
 public sealed record SmallConvNet : ImageEncoder
@@ -21,6 +21,9 @@ public sealed record SmallConvNet : ImageEncoder
     /// all positions; 2 keeps what is where, which helps when the pictures are centred and the labels few.
     /// </summary>
     public int Grid { get; init; } = 1;
+
+    /// <summary>What stands behind each convolution. The default value is <see cref="EncoderNorm.Batch"/>.</summary>
+    public EncoderNorm Norm { get; init; }
 
     /// <inheritdoc/>
     [JsonIgnore]
@@ -42,11 +45,14 @@ public sealed record SmallConvNet : ImageEncoder
             throw new ArgumentOutOfRangeException(nameof(Width), Width, "The width of a SmallConvNet must be from 1 to 256.");
         if (Grid is < 1 or > 4)
             throw new ArgumentOutOfRangeException(nameof(Grid), Grid, "The grid of a SmallConvNet must be from 1 to 4.");
+        if (!Enum.IsDefined(Norm))
+            throw new ArgumentOutOfRangeException(nameof(Norm), Norm, "Choose EncoderNorm.Batch or EncoderNorm.GroupWithStandardizedWeights.");
     }
 
     internal override long CountWeights(int channels, int height, int width)
         => Layers.Zip([channels, .. Layers.Select(layer => layer.Factor * Width)])
-            .Sum(layer => 9L * layer.Second * layer.First.Factor * Width + BatchNorm.CountWeights(layer.First.Factor * Width));
+            .Sum(layer => 9L * layer.Second * layer.First.Factor * Width
+                + (Norm == EncoderNorm.Batch ? BatchNorm.CountWeights(layer.First.Factor * Width) : GroupNorm.CountWeights(layer.First.Factor * Width)));
 
     internal override nn.Module<Tensor, Tensor> Build(int channels, int height, int width, Generator generator)
     {
@@ -54,8 +60,8 @@ public sealed record SmallConvNet : ImageEncoder
         int inputs = channels;
         foreach ((int factor, int stride) in Layers)
         {
-            layers.Add(new Convolution(inputs, factor * Width, 3, stride, generator));
-            layers.Add(new BatchNorm(factor * Width));
+            layers.Add(new Convolution(inputs, factor * Width, 3, stride, generator) { Standardizes = Norm != EncoderNorm.Batch });
+            layers.Add(Norm == EncoderNorm.Batch ? new BatchNorm(factor * Width) : new GroupNorm(factor * Width));
             layers.Add(new Relu());
             inputs = factor * Width;
         }

@@ -176,13 +176,31 @@ internal sealed class VisionTransformerModule : nn.Module<Tensor, Tensor>
         return cat([ofX.sin(), ofX.cos(), ofY.sin(), ofY.cos()], 1).MoveToOuterDisposeScope();
     }
 
-    private Tensor Positions(long rows, long columns)
+    /// <summary>Rows, and columns, of the square grid that a table of positions of this shape, [1, 1 + rows * columns, width], belongs to; null where it is none.</summary>
+    public static long? SideOfTable(long[] shape, long width)
     {
-        if ((rows, columns) == (_gridHeight, _gridWidth))
-            return pos_embed;
-        Tensor grid = pos_embed.narrow(1, 1, _gridHeight * _gridWidth).transpose(1, 2).reshape(1, -1, _gridHeight, _gridWidth);
+        if (shape.Length != 3 || shape[0] != 1 || shape[1] < 2 || shape[2] != width)
+            return null;
+        long side = (long)Math.Round(Math.Sqrt(shape[1] - 1));
+        return side * side == shape[1] - 1 ? side : null;
+    }
+
+    /// <summary>A table of positions of a square grid, as <see cref="SideOfTable"/> knows it, for the grid of this network.</summary>
+    public Tensor ResizedTable(Tensor table)
+    {
+        long side = SideOfTable(table.shape, pos_embed.shape[2])!.Value;
+        return Resized(table, side, side, _gridHeight, _gridWidth);
+    }
+
+    private Tensor Positions(long rows, long columns)
+        => (rows, columns) == (_gridHeight, _gridWidth) ? pos_embed : Resized(pos_embed, _gridHeight, _gridWidth, rows, columns);
+
+    /// <summary>A table of another grid, bicubic; the class token's row stays.</summary>
+    private static Tensor Resized(Tensor table, long fromRows, long fromColumns, long rows, long columns)
+    {
+        Tensor grid = table.narrow(1, 1, fromRows * fromColumns).transpose(1, 2).reshape(1, -1, fromRows, fromColumns);
         Tensor resized = nn.functional.interpolate(grid, [rows, columns], mode: InterpolationMode.Bicubic, align_corners: false);
-        return cat([pos_embed.narrow(1, 0, 1), resized.flatten(2).transpose(1, 2)], 1);
+        return cat([table.narrow(1, 0, 1), resized.flatten(2).transpose(1, 2)], 1);
     }
 }
 

@@ -17,7 +17,7 @@ public abstract record OptimizerSettings
     /// <summary>Pull towards zero, at least 0.</summary>
     public double WeightDecay { get; init; }
 
-    /// <summary>Whether biases and the scales and shifts of norms decay too.</summary>
+    /// <summary>Whether biases, the scales and shifts of norms, class tokens and learned positions decay too.</summary>
     public bool DecayBiasesAndNorms { get; init; }
 
     /// <summary>Throws when a setting is out of its range.</summary>
@@ -123,12 +123,15 @@ public enum RateScaling
     None,
 }
 
-/// <summary>A learning rate that rises linearly from 0 and then falls along half a cosine to 0.</summary>
+/// <summary>A learning rate that rises linearly from 0 and then follows its <see cref="Schedule"/>: by default half a cosine to 0.</summary>
 /// <param name="Base">The rate before scaling, above 0.</param>
 /// <param name="WarmupEpochs">Epochs of linear rise, at least 0; never more than a tenth of the run. The default value is 0.</param>
 /// <param name="Scaling">How the rate grows with the batch. The default value is <see cref="RateScaling.Linear"/>.</param>
 public sealed record LearningRate(double Base, double WarmupEpochs = 0, RateScaling Scaling = RateScaling.Linear)
 {
+    /// <summary>What follows the warm-up. The default value is a <see cref="CosineRate"/> to 0.</summary>
+    public RateSchedule Schedule { get; init; } = new CosineRate();
+
     /// <summary>The highest rate, reached after the warm-up.</summary>
     public double Peak(int batchSize) => Scaling switch
     {
@@ -137,9 +140,27 @@ public sealed record LearningRate(double Base, double WarmupEpochs = 0, RateScal
         _ => Base,
     };
 
+    /// <summary>The rate of a step: linear from 0 to the peak over the warm-up (Goyal et al. 2017), then as the schedule says.</summary>
+    /// <param name="peak">See <see cref="Peak"/>.</param>
+    /// <param name="warmupSteps">Steps of the rise.</param>
+    /// <param name="total">Steps of the run.</param>
+    /// <param name="step">0 to <paramref name="total"/>.</param>
+    internal double At(double peak, double warmupSteps, long total, long step)
+        => step < warmupSteps
+            ? peak * step / warmupSteps
+            : peak * Schedule.Share((double)step / total, total > warmupSteps ? (step - warmupSteps) / (total - warmupSteps) : 1);
+
+    /// <summary>Half a cosine from a first value to a last.</summary>
+    /// <param name="first">At <paramref name="done"/> 0.</param>
+    /// <param name="last">At <paramref name="done"/> 1.</param>
+    /// <param name="done">0 to 1.</param>
+    internal static double HalfCosine(double first, double last, double done) => last + (first - last) * (1 + Math.Cos(Math.PI * done)) / 2;
+
     /// <summary>Throws when a setting is out of its range.</summary>
     internal void Validate()
     {
+        ArgumentNullException.ThrowIfNull(Schedule, nameof(Schedule));
+        Schedule.Validate();
         if (!(Base > 0 && double.IsFinite(Base)))
             throw new ArgumentOutOfRangeException(nameof(Base), Base, "The learning rate (LearningRate.Base) must be above 0 and finite.");
         if (!(WarmupEpochs >= 0 && double.IsFinite(WarmupEpochs)))

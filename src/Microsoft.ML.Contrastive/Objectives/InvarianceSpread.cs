@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn.functional;
 
@@ -21,11 +22,22 @@ public static class InvarianceSpread
     /// <param name="first">Projections of the first views [N, D], N at least 2, of any length: rows are made unit here.</param>
     /// <param name="second">Projections of the second views [N, D], row i from the same example.</param>
     /// <param name="temperature">t, above 0; 0.1 in the paper.</param>
-    public static Tensor Loss(Tensor first, Tensor second, double temperature)
+    public static Tensor Loss(Tensor first, Tensor second, double temperature) => Loss(first, second, temperature, negativeWeight: 1);
+
+    /// <param name="first">Projections of the first views [N, D], N at least 2, of any length: rows are made unit here.</param>
+    /// <param name="second">Projections of the second views [N, D], row i from the same example.</param>
+    /// <param name="temperature">t, above 0; 0.1 in the paper.</param>
+    /// <param name="negativeWeight">
+    /// The released code's negM, at least 1, the published one: the terms of the others count so often in each sum over k, and the second
+    /// question so often in the loss.
+    /// </param>
+    /// <inheritdoc cref="Loss(Tensor, Tensor, double)"/>
+    public static Tensor Loss(Tensor first, Tensor second, double temperature, double negativeWeight)
     {
         Check(first, second, temperature);
+        CheckNegativeWeight(negativeWeight);
         Tensor rows = normalize(cat([first, second], 0));
-        return LossOfUnitRows(rows, rows.detach(), temperature);
+        return LossOfUnitRows(rows, rows.detach(), temperature, negativeWeight);
     }
 
     /// <summary>
@@ -33,7 +45,7 @@ public static class InvarianceSpread
     /// exp(f_k.f_x / t), and the loss is the mean over i of -log P(i | view of i) - sum over originals j != i of
     /// log(1 - P(i | j)). Gradient flows through every factor.
     /// </summary>
-    /// <inheritdoc cref="Loss"/>
+    /// <inheritdoc cref="Loss(Tensor, Tensor, double)"/>
     public static Tensor PaperLoss(Tensor first, Tensor second, double temperature)
     {
         Check(first, second, temperature);
@@ -45,19 +57,36 @@ public static class InvarianceSpread
         return ofViews.diag().sum().add(notOthers.sum()).neg().div(first.shape[0]);
     }
 
-    /// <summary>The released form's loss when all similarities are equal: ln(M - 1) - (M - 2) ln(1 - 1 / (M - 1)) with M = 2N.</summary>
-    public static double FlatLoss(long rows) => Math.Log(2 * rows - 1) - (2 * rows - 2) * Math.Log(1 - 1.0 / (2 * rows - 1));
+    /// <summary>The released form's loss when all similarities are equal: ln S - w (M - 2) ln(1 - 1 / S) with M = 2N, negative weight w, S = 1 + w (M - 2).</summary>
+    public static double FlatLoss(long rows, double negativeWeight = 1)
+    {
+        double others = negativeWeight * (2 * rows - 2);
+        return Math.Log(1 + others) - others * Math.Log(1 - 1 / (1 + others));
+    }
 
     /// <summary>The paper's form's loss when all similarities are equal: ln N - (N - 1) ln(1 - 1 / N).</summary>
     public static double PaperFlatLoss(long rows) => Math.Log(rows) - (rows - 1) * Math.Log(1 - 1.0 / rows);
 
     /// <summary>The released form over unit rows [2N, D] as anchors and the same rows once more as what they are compared with.</summary>
-    internal static Tensor LossOfUnitRows(Tensor anchors, Tensor constants, double temperature)
+    internal static Tensor LossOfUnitRows(Tensor anchors, Tensor constants, double temperature, double negativeWeight = 1)
     {
         Tensor logits = ViewPairs.WithoutSelf(anchors.mm(constants.t()).div_(temperature));
-        Tensor partner = ViewPairs.Partners(anchors.shape[0] / 2, anchors.device);
-        Tensor spread = LogComplement(logits).masked_fill(AtColumn(partner.unsqueeze(1), logits), 0).sum(1);
+        Tensor partner = ViewPairs.Partners(anchors.shape[0] / 2, anchors.device), isPartner = AtColumn(partner.unsqueeze(1), logits);
+        if (negativeWeight != 1)
+            logits = where(isPartner, logits, logits.add(Math.Log(negativeWeight)));
+        // Each column's share of the row's sum is P of the partner, and of another w P: of it, 1 - P is 1 - w P + (1 - 1 / w) w P.
+        Tensor notOthers = LogComplement(logits);
+        if (negativeWeight != 1)
+            notOthers = logaddexp(notOthers, log_softmax(logits, 1).add(Math.Log(1 - 1 / negativeWeight)));
+        Tensor spread = notOthers.masked_fill(isPartner, 0).sum(1).mul(negativeWeight);
         return cross_entropy(logits, partner, reduction: nn.Reduction.None).sub(spread).mean();
+    }
+
+    /// <summary>Throws unless the weight is finite and at least 1: below, one of the others could have more than all of the sum.</summary>
+    internal static void CheckNegativeWeight(double weight, [CallerArgumentExpression(nameof(weight))] string name = "")
+    {
+        if (!(weight >= 1 && double.IsFinite(weight)))
+            throw new ArgumentOutOfRangeException(name, weight, $"{name} must be at least 1 and finite.");
     }
 
     /// <summary>

@@ -94,7 +94,8 @@ internal static class SafeTensors
             throw new InvalidDataException($"{reader.Source} doesn't fit the model: {string.Join("; ", faults)}.");
     }
 
-    private static bool IsFloat(ScalarType kind) => kind is ScalarType.Float64 or ScalarType.Float32 or ScalarType.Float16 or ScalarType.BFloat16;
+    /// <summary>Whether a tensor of single precision can take values of this kind.</summary>
+    public static bool IsFloat(ScalarType? kind) => kind is ScalarType.Float64 or ScalarType.Float32 or ScalarType.Float16 or ScalarType.BFloat16;
 
     private static string Show(long[] shape) => $"[{string.Join(", ", shape)}]";
 }

@@ -6,7 +6,7 @@ namespace Microsoft.ML.Contrastive;
 /// <param name="Values">The weights, flat.</param>
 /// <param name="Gradients">Their gradients, flat, in the same order.</param>
 /// <param name="Tensors">Each parameter with its gradient: views into the two buffers.</param>
-/// <param name="IsMatrix">True for weights of two dimensions and more; false for biases and the scales and shifts of norms.</param>
+/// <param name="IsMatrix">True for weights that multiply; false for biases, the scales and shifts of norms, class tokens and learned positions.</param>
 /// <param name="ConstantRate">True where the rate does not follow the schedule.</param>
 /// <param name="FrozenSteps">Steps at the start in which the values stay.</param>
 internal sealed record ParameterGroup(
@@ -42,7 +42,7 @@ internal sealed class FlatParameters : IDisposable
                 entry.parameter,
                 targets.TryGetValue(entry.parameter.Handle, out var found) ? found.Pair : -1,
                 found.Target,
-                IsMatrix: entry.parameter.dim() > 1,
+                IsMatrix: IsMatrix(entry.parameter),
                 ConstantRate: learner.HasConstantRate(entry.name),
                 FrozenSteps: learner.FrozenSteps(entry.name)))
             .OrderBy(slot => (slot.IsMatrix, slot.ConstantRate, slot.FrozenSteps, slot.Pair))];
@@ -116,6 +116,9 @@ internal sealed class FlatParameters : IDisposable
         _gradients.Dispose();
         _targets?.Dispose();
     }
+
+    /// <summary>Two dimensions and more; but tokens, [1, T, D], are added like biases, and do not decay in transformers (Touvron et al. 2021's code).</summary>
+    private static bool IsMatrix(Tensor parameter) => parameter.dim() > 1 && !(parameter.dim() == 3 && parameter.shape[0] == 1);
 
     private static Tensor Slice(Tensor flat, long start, long end) => flat.narrow(0, start, end - start);
 

@@ -37,7 +37,7 @@ internal abstract class Optimizer : IDisposable
 
     private protected static double DecayOf(OptimizerSettings settings, ParameterGroup group, Step step)
         => !group.IsMatrix && !settings.DecayBiasesAndNorms ? 0
-            : settings is AdamW { FinalWeightDecay: { } final } ? LearningRateSchedule.WarmupCosine(settings.WeightDecay, 0, step.Total, step.Index, final)
+            : settings is AdamW { FinalWeightDecay: { } final } ? LearningRate.HalfCosine(settings.WeightDecay, final, (double)step.Index / step.Total)
             : settings.WeightDecay;
 }
 

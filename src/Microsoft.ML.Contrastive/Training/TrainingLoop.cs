@@ -20,7 +20,7 @@ internal static class TrainingLoop
         LoopHost host)
     {
         double peak = method.LearningRate!.Peak(options.BatchSize);
-        // Whole steps: a run too short for one would spend its only step at the rate 0 where the cosine ends.
+        // Whole steps: a run too short for one would spend its only step at the rate 0.
         double warmup = Math.Floor(Math.Min(method.LearningRate.WarmupEpochs * facts.StepsPerEpoch, 0.1 * facts.TotalSteps));
         double? flat = runner.Learner.FlatLoss(options.BatchSize);
         var watch = new CollapseWatch(flat, facts.TotalSteps, host.Warn);
@@ -39,8 +39,9 @@ internal static class TrainingLoop
                 host.KeepCheckpoint?.Invoke(index);
                 throw;
             }
-            double rate = LearningRateSchedule.WarmupCosine(peak, warmup, facts.TotalSteps, index);
-            bool report = index == firstStep || (index + 1) % options.ReportEvery == 0 || index + 1 == facts.TotalSteps;
+            double rate = method.LearningRate.At(peak, warmup, facts.TotalSteps, index);
+            bool measures = options.Monitor?.IsDue(index + 1, facts) == true;
+            bool report = measures || index == firstStep || (index + 1) % options.ReportEvery == 0 || index + 1 == facts.TotalSteps;
             StepResult result;
             using (Views views = takeViews(index))
                 result = runner.Run(views, new Step(index, facts.TotalSteps, seed), rate, constantRate: peak, measureEmbedding: report);
@@ -49,6 +50,13 @@ internal static class TrainingLoop
                     $"The loss became {result.Loss} at step {index} of {facts.TotalSteps}. Lower the learning rate (now {rate:g3}), lengthen the warm-up, or set MaxGradientNorm on the method.");
             if (index % StepsBetweenTrims == StepsBetweenTrims - 1)
                 host.TrimMemory();
+            double? accuracy = null;
+            if (measures)
+            {
+                clock.Stop(); // it is no training
+                accuracy = host.Measure!(index + 1);
+                clock.Start();
+            }
             if (index + 1 == facts.TotalSteps || (index + 1) % (options.CheckpointSteps ?? long.MaxValue) == 0 || sinceCheckpoint.Elapsed >= options.CheckpointInterval)
             {
                 host.KeepCheckpoint?.Invoke(index + 1);
@@ -64,7 +72,10 @@ internal static class TrainingLoop
             options.Progress?.Report(new TrainingProgress(
                 index / facts.StepsPerEpoch, done, facts.TotalSteps, meanLoss, rate,
                 (done - reported) * options.BatchSize / Math.Max((now - reportedAt).TotalSeconds, 1e-9),
-                now / (done - firstStep) * (facts.TotalSteps - done), result.EmbeddingDeviation, flat));
+                now / (done - firstStep) * (facts.TotalSteps - done), result.EmbeddingDeviation, flat)
+            {
+                KnnAccuracy = accuracy,
+            });
             (lossSum, reported, reportedAt) = (0, done, now);
         }
     }
@@ -75,7 +86,9 @@ internal static class TrainingLoop
 /// <param name="CheckAlive">Throws when the host wants to stop.</param>
 /// <param name="TrimMemory">Gives freed native memory back; called now and then.</param>
 /// <param name="KeepCheckpoint">Keeps the state after so many steps; null where none is kept.</param>
-internal sealed record LoopHost(Action<string> Warn, Action CheckAlive, Action TrimMemory, Action<long>? KeepCheckpoint = null);
+/// <param name="Measure">The accuracy after so many steps, for <see cref="TrainingOptions.Monitor"/>.</param>
+internal sealed record LoopHost(
+    Action<string> Warn, Action CheckAlive, Action TrimMemory, Action<long>? KeepCheckpoint = null, Func<long, double>? Measure = null);
 
 /// <summary>Says once, and once only, when a run looks dead: embeddings that all point one way, or a loss at its flat value.</summary>
 internal sealed class CollapseWatch(double? flatLoss, long totalSteps, Action<string> log)

@@ -53,11 +53,14 @@ public sealed record TrainingOptions
     /// </summary>
     public string? ScratchFolder { get; init; }
 
-    /// <summary>Receives <see cref="TrainingProgress"/> at the first step, the last, and every <see cref="ReportEvery"/> steps between. The default value is null.</summary>
+    /// <summary>Receives <see cref="TrainingProgress"/> at the first step, the last, every <see cref="ReportEvery"/> steps between, and whenever <see cref="Monitor"/> has measured. The default value is null.</summary>
     public IProgress<TrainingProgress>? Progress { get; init; }
 
     /// <summary>Steps between two reports, at least 1. The default value is 10.</summary>
     public int ReportEvery { get; init; } = 10;
+
+    /// <summary>Labelled pictures by which training is watched, and its best encoder kept. The default value is null: none.</summary>
+    public KnnMonitor? Monitor { get; init; }
 
     /// <summary>Stops training between two steps with an <see cref="OperationCanceledException"/>, after a checkpoint where there is a <see cref="CheckpointFolder"/>.</summary>
     public CancellationToken CancellationToken { get; init; }
@@ -76,6 +79,7 @@ public sealed record TrainingOptions
         ArgumentOutOfRangeException.ThrowIfLessThan(CheckpointSteps ?? 1, 1, nameof(CheckpointSteps));
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(CheckpointInterval, TimeSpan.Zero, nameof(CheckpointInterval));
         ArgumentOutOfRangeException.ThrowIfLessThan(CheckpointsKept, 1, nameof(CheckpointsKept));
+        Monitor?.Validate();
         if (BatchSize < 2)
             throw new ArgumentOutOfRangeException(nameof(BatchSize), BatchSize, "A batch needs at least two examples: batch norm and in-batch negatives have nothing to compare one with.");
     }

@@ -14,4 +14,8 @@ namespace Microsoft.ML.Contrastive;
 /// <param name="FlatLoss">The loss where all similarities are equal, such as ln(1 + K): a run that stays there learns nothing. Null where the method has none.</param>
 public sealed record TrainingProgress(
     long Epoch, long Step, long TotalSteps, double Loss, double LearningRate, double ItemsPerSecond, TimeSpan TimeLeft,
-    double EmbeddingDeviation, double? FlatLoss);
+    double EmbeddingDeviation, double? FlatLoss)
+{
+    /// <summary>Share of the <see cref="KnnMonitor"/>'s queries whose class was found after this step; null where none was measured.</summary>
+    public double? KnnAccuracy { get; init; }
+}

@@ -95,4 +95,29 @@ internal static class Snippets
         var method = new SwAV { Augmentations = [global, global, small, small, small, small] };
         return method;
     }
+
+    public static void Import(MLContext ml, IDataView pictures, ContrastivePretrainEstimator estimator)
+    {
+        ImportedEncoder imported = ml.Model.ImportEncoder(new EncoderImportOptions
+        {
+            Path = "resnet50.safetensors",
+            Encoder = ImageEncoder.ResNet50(),
+            OutputColumnName = "Features",
+            InputColumnName = "Image",
+        });
+        Console.WriteLine(imported); // the table
+
+        IDataView features = imported.Transformer.Transform(pictures);
+        using var further = estimator.Fit(features, imported.Transformer);
+    }
+
+    public static TrainingOptions Watched(IDataView heldIn, IDataView heldOut)
+    {
+        var watched = new TrainingOptions
+        {
+            Epochs = 200,
+            Monitor = new KnnMonitor { Bank = heldIn, Queries = heldOut, K = 20, KeepBest = true },
+        };
+        return watched;
+    }
 }

@@ -36,8 +36,8 @@ internal static partial class VisionAnswers
         ["sincos_2d_position"] = Positions,
         ["ema_constant"] = ConstantMomentum,
         ["ema_cosine_byol"] = given => AtSteps(given, step => MomentumSchedule.CosineToOne(Number(given, "base"))(step, Whole(given, "total_steps"))),
-        ["lr_warmup_cosine"] = given => AtSteps(given, step => LearningRateSchedule.WarmupCosine(
-            Number(given, "peak"), Number(given, "warmup_steps"), Whole(given, "total_steps"), step, Number(given, "final"))),
+        ["lr_warmup_cosine"] = given => AtSteps(given, step => new LearningRate(1) { Schedule = new CosineRate(Number(given, "final") / Number(given, "peak")) }.At(
+            Number(given, "peak"), Number(given, "warmup_steps"), Whole(given, "total_steps"), step)),
         ["lars_two_steps"] = LarsSteps,
         ["radial_gradient_is_zero"] = RadialGradients,
     };

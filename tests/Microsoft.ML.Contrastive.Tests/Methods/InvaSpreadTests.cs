@@ -59,6 +59,55 @@ public sealed class InvaSpreadTests
         }
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(1.5)]
+    [InlineData(10)]
+    public void Other_pictures_count_as_often_as_the_released_codes_negM_says(double weight)
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(3);
+        Tensor first = empty(5, 6, ScalarType.Float64).normal_(0, 1, generator), second = empty(5, 6, ScalarType.Float64).normal_(0, 1, generator);
+        (double loss, Tensor gradient) = Backward((a, b) => InvarianceSpread.Loss(a, b, 0.2, weight));
+        (double expected, Tensor expectedGradient) = Backward(Released);
+        Assert.Equal(expected, loss, 1e-9);
+        TensorAssert.Equal(expectedGradient, gradient, 1e-9);
+        Tensor same = ones(5, 6, ScalarType.Float64);
+        Assert.Equal(InvarianceSpread.FlatLoss(5, weight), InvarianceSpread.Loss(same, same, 0.2, weight).item<double>(), 1e-9);
+
+        // Exponentials as they are written, row by row.
+        Tensor Released(Tensor a, Tensor b)
+        {
+            Tensor rows = nn.functional.normalize(cat([a, b], 0)), e = rows.mm(rows.detach().t()).div(0.2).exp(), sum = zeros(1, ScalarType.Float64);
+            for (int i = 0; i < 10; i++)
+            {
+                int partner = (i + 5) % 10;
+                int[] others = [.. Enumerable.Range(0, 10).Where(j => j != i && j != partner)];
+                Tensor all = others.Aggregate(e[i, partner], (total, j) => total + weight * e[i, j]);
+                sum = sum - (e[i, partner] / all).log();
+                foreach (int j in others)
+                    sum = sum - weight * (1 - e[i, j] / all).log();
+            }
+            return sum.sum() / 10;
+        }
+
+        (double, Tensor) Backward(Func<Tensor, Tensor, Tensor> form)
+        {
+            Tensor learns = first.detach().clone().requires_grad_();
+            Tensor value = form(learns, second);
+            value.backward();
+            return (value.item<double>(), learns.grad!);
+        }
+    }
+
+    [Fact]
+    public void A_weight_below_one_or_in_the_papers_form_is_refused()
+    {
+        Assert.Throws<ArgumentOutOfRangeException>(() => new InvaSpread { NegativeWeight = 0.5 }.Validate(8));
+        Assert.Throws<ArgumentException>(() => new InvaSpread { NegativeWeight = 2, Form = InvaSpreadForm.Paper }.Validate(8));
+        new InvaSpread { NegativeWeight = 2 }.Validate(8);
+    }
+
     [Fact]
     public void One_example_is_refused()
         => Assert.Throws<ArgumentException>(() => InvarianceSpread.Loss(ones(1, 3), ones(1, 3), 0.1));

@@ -19,15 +19,65 @@ public sealed class TrainingPartsTests : IDisposable
     [Fact]
     public void The_rate_rises_to_its_peak_and_falls_along_half_a_cosine()
     {
-        double[] rates = [.. Enumerable.Range(0, 111).Select(step => LearningRateSchedule.WarmupCosine(0.4, 10, 110, step))];
+        var cosine = new LearningRate(0.4);
+        double[] rates = [.. Enumerable.Range(0, 111).Select(step => cosine.At(0.4, 10, 110, step))];
         Assert.Equal(0, rates[0]);
         Assert.Equal(0.2, rates[5], 1e-12);
         Assert.Equal(0.4, rates[10], 1e-12);
         Assert.Equal(0.2, rates[60], 1e-12);
         Assert.Equal(0.2 * (1 + Math.Cos(Math.PI * 0.25)), rates[35], 1e-12);
         Assert.Equal(0, rates[110], 1e-12);
-        Assert.Equal(0.4, LearningRateSchedule.WarmupCosine(0.4, 0, 100, 0));
-        Assert.Equal(0.1, LearningRateSchedule.WarmupCosine(0.4, 0, 100, 100, final: 0.1), 1e-12);
+        Assert.Equal(0.4, cosine.At(0.4, 0, 100, 0));
+        Assert.Equal(0.1, (cosine with { Schedule = new CosineRate(0.25) }).At(0.4, 0, 100, 100), 1e-12);
+        Assert.Equal(0.25, (cosine with { Schedule = new CosineRate(0.25) }).At(0.4, 0, 100, 50), 1e-12);
+    }
+
+    [Fact]
+    public void A_rate_in_steps_holds_between_them_and_a_constant_one_throughout()
+    {
+        LearningRate steps = new(0.4) { Schedule = new StepRate(new RateStep(0.6, 0.1), new RateStep(0.8, 0.01)) };
+        double[] rates = [.. Enumerable.Range(0, 100).Select(step => steps.At(0.4, 10, 100, step))];
+        Assert.Equal(0.2, rates[5], 1e-12);
+        Assert.All(rates[10..60], rate => Assert.Equal(0.4, rate, 1e-12));
+        Assert.All(rates[60..80], rate => Assert.Equal(0.04, rate, 1e-12));
+        Assert.All(rates[80..], rate => Assert.Equal(0.004, rate, 1e-12));
+        LearningRate constant = new(0.4) { Schedule = new ConstantRate() };
+        Assert.All(Enumerable.Range(0, 100), step => Assert.Equal(0.4, constant.At(0.4, 0, 100, step)));
+    }
+
+    /// <summary>The papers' epochs, with the rate that each has from there on.</summary>
+    public static TheoryData<ContrastiveMethod, int, int, int, double> Published => new()
+    {
+        { MoCoV1.Paper, 256, 200, 119, 0.03 }, { MoCoV1.Paper, 256, 200, 120, 0.003 }, { MoCoV1.Paper, 256, 200, 160, 0.0003 },
+        { InstDisc.Paper, 256, 200, 119, 0.03 }, { InstDisc.Paper, 256, 200, 120, 0.003 }, { InstDisc.Paper, 256, 200, 199, 0.0003 },
+        { Cmc.Paper, 256, 240, 119, 0.03 }, { Cmc.Paper, 256, 240, 120, 0.003 }, { Cmc.Paper, 256, 240, 160, 0.0003 }, { Cmc.Paper, 256, 240, 200, 0.00003 },
+        { InvaSpread.Paper, 128, 301, 119, 0.03 }, { InvaSpread.Paper, 128, 301, 120, 0.003 }, { InvaSpread.Paper, 128, 301, 160, 0.0015 }, { InvaSpread.Paper, 128, 301, 200, 0.0003 },
+        { SwAV.Paper, 4096, 800, 800, 0.0048 }, { SwAV.PaperSmallBatch, 256, 200, 0, 0.6 }, { SwAV.PaperSmallBatch, 256, 200, 200, 0.0006 },
+        { Dino.Paper, 1024, 800, 10, 0.002 }, { Dino.Paper, 1024, 800, 800, 1e-6 },
+        { MoCoV2.Paper, 256, 200, 100, 0.015 }, { MoCoV2.Paper, 256, 200, 200, 0 },
+    };
+
+    [Theory]
+    [MemberData(nameof(Published))]
+    public void A_published_recipe_has_its_published_rate_at_each_epoch(ContrastiveMethod method, int batch, int epochs, int epoch, double rate)
+    {
+        const int steps = 7; // of an epoch
+        LearningRate recipe = method.LearningRate!;
+        Assert.Equal(rate, recipe.At(recipe.Peak(batch), recipe.WarmupEpochs * steps, epochs * steps, epoch * steps), 1e-12);
+    }
+
+    public static TheoryData<RateSchedule> BadSchedules =>
+    [
+        new CosineRate(-0.1), new CosineRate(1.5), new CosineRate(double.NaN), new StepRate(), new StepRate(new RateStep(0, 0.1)), new StepRate(new RateStep(1, 0.1)),
+        new StepRate(new RateStep(0.5, -1)), new StepRate(new RateStep(0.5, 0.1), new RateStep(0.4, 0.01)),
+    ];
+
+    [Theory]
+    [MemberData(nameof(BadSchedules))]
+    public void A_schedule_out_of_range_is_refused_when_the_estimator_is_made(RateSchedule schedule)
+    {
+        var method = new SimClrV1 { LearningRate = new(0.1) { Schedule = schedule } };
+        Assert.ThrowsAny<ArgumentException>(() => new MLContext(1).Transforms.ContrastivePretrain("Features", "Image", method));
     }
 
     [Theory]
@@ -164,6 +214,42 @@ public sealed class TrainingPartsTests : IDisposable
         }
         Assert.Contains(references, reference => reference.ConstantRate);
         Assert.Contains(references, reference => reference.FrozenSteps == 1);
+    }
+
+    [Fact]
+    public void A_transformers_class_token_and_positions_do_not_decay_and_its_matrices_do()
+    {
+        using var scope = NewDisposeScope();
+        using var noGradient = no_grad();
+        using var learner = new TransformerLearner(_generator);
+        using var flat = new FlatParameters(learner);
+        foreach ((_, TorchSharp.Modules.Parameter parameter) in learner.named_parameters())
+            parameter.add_(1); // biases and tokens start near zero
+        Dictionary<string, Tensor> before = learner.named_parameters().ToDictionary(entry => entry.name, entry => entry.parameter.clone());
+        using var optimizer = Optimizer.Create(new AdamW { WeightDecay = 0.1 }, flat.Groups);
+        optimizer.Step(new Step(0, 1, seed: 0), rate: 1, constantRate: 1); // gradients are zero
+        string[] decayed = [.. learner.named_parameters().Where(entry => (entry.parameter - before[entry.name]).abs().max().ToDouble() > 1e-3).Select(entry => entry.name["encoder.".Length..])];
+        Assert.Equal(
+            ["blocks.0.attn.proj.weight", "blocks.0.attn.qkv.weight", "blocks.0.mlp.fc1.weight", "blocks.0.mlp.fc2.weight", "patch_embed.proj.weight"],
+            decayed.Order(StringComparer.Ordinal));
+        Assert.Contains("encoder.cls_token", before.Keys);
+        Assert.Contains("encoder.pos_embed", before.Keys);
+    }
+
+    private sealed class TransformerLearner : Learner
+    {
+        private readonly nn.Module<Tensor, Tensor> encoder;
+
+        public TransformerLearner(Generator generator)
+            : base(nameof(TransformerLearner))
+        {
+            encoder = new VisionTransformer { Patch = 4, Width = 16, Depth = 1, Heads = 1, Positions = PositionEmbedding.Learned }.Build(3, 8, 8, generator);
+            RegisterComponents();
+        }
+
+        public override nn.Module<Tensor, Tensor> Encoder => encoder;
+
+        public override Tensor Loss(Contrastive.Views views, Step step) => encoder.forward(views[0]).sum();
     }
 
     [Fact]

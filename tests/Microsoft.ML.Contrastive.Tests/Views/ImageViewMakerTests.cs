@@ -46,6 +46,22 @@ public sealed class ImageViewMakerTests
     }
 
     [Fact]
+    public void A_bicubic_view_is_the_resizers_clamped_and_dinos_views_are_such()
+    {
+        byte[] pixels = [.. Enumerable.Range(0, 3 * 20 * 20).Select(i => i / 3 % 2 == 0 ? (byte)255 : (byte)0)]; // its edges overshoot
+        float[] resized = new float[3 * 32 * 32];
+        new Resizer(Interpolation.Bicubic).Resize(new Picture(pixels, 20, 20, 3), new CropBox(0, 0, 20, 20), 32, 32, resized);
+        Assert.True(resized.Min() < 0 && resized.Max() > 1);
+        float[] view = View(Maker(s_nothing with { Interpolation = Interpolation.Bicubic }, 32, 32, 3), pixels, 20, 20, 3, new SeededRandom(1));
+        Assert.Equal(resized.Select(value => Math.Clamp(value, 0, 1)), view, ResizerTests.Near(1e-6f));
+        Assert.NotEqual(view, View(Maker(s_nothing, 32, 32, 3), pixels, 20, 20, 3, new SeededRandom(1)));
+        Assert.All(
+            new[] { ImageAugmentations.DinoFirst, ImageAugmentations.DinoSecond, ImageAugmentations.DinoLocal },
+            recipe => Assert.Equal(Interpolation.Bicubic, recipe.Interpolation));
+        Assert.Throws<ArgumentOutOfRangeException>(() => Maker(s_nothing with { Interpolation = (Interpolation)5 }, 8, 8, 3));
+    }
+
+    [Fact]
     public void The_mean_of_many_crops_is_that_of_a_flat_picture_and_near_that_of_any()
     {
         ImageViewMaker maker = Maker(new ImageAugmentation { Crop = new(0.08, 1) }, 12, 12, 1);

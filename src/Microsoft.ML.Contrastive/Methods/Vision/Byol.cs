@@ -33,7 +33,8 @@ public sealed record Byol : ContrastiveMethod
 
     /// <summary>
     /// What stands behind the hidden layer of projector and predictor. The default value is <see cref="HeadNorm.Batch"/>. Without any, a
-    /// network may collapse (Richemond et al. 2020, "BYOL works even without batch statistics").
+    /// network may collapse (Richemond et al. 2020, "BYOL works even without batch statistics"); their network without batch statistics has
+    /// <see cref="HeadNorm.Group"/> here, and <see cref="EncoderNorm.GroupWithStandardizedWeights"/> in the encoder.
     /// </summary>
     public HeadNorm HeadNorm { get; init; } = HeadNorm.Batch;
 
@@ -54,7 +55,7 @@ public sealed record Byol : ContrastiveMethod
         SettingChecks.Projector(layers: null, HiddenSize, ProjectionSize);
         SettingChecks.Momentum(Momentum);
         if (!Enum.IsDefined(HeadNorm))
-            throw new ArgumentOutOfRangeException(nameof(HeadNorm), HeadNorm, "Choose HeadNorm.Batch or HeadNorm.None.");
+            throw new ArgumentOutOfRangeException(nameof(HeadNorm), HeadNorm, "Choose HeadNorm.Batch, HeadNorm.Group or HeadNorm.None.");
         if (HeadNorm == HeadNorm.Batch && batchSize < 2)
             throw new ArgumentOutOfRangeException(nameof(batchSize), batchSize, "Batch norm in the heads needs batches of at least two.");
     }
@@ -104,7 +105,8 @@ internal sealed class ByolLearner : Learner
 
         nn.Module<Tensor, Tensor> CreateHead(int inputs) => Mlp.Create(
             inputs, method.HiddenSize!.Value, method.ProjectionSize, layers: 2,
-            new MlpForm(HiddenNorm: method.HeadNorm == HeadNorm.Batch, HiddenBias: true, method.OutputBias), setup.Generator);
+            new MlpForm(HiddenNorm: method.HeadNorm != HeadNorm.None, HiddenBias: true, method.OutputBias) { InGroups = method.HeadNorm == HeadNorm.Group },
+            setup.Generator);
     }
 
     public override nn.Module<Tensor, Tensor> Encoder => encoder;

@@ -15,8 +15,8 @@ namespace Microsoft.ML.Contrastive;
 public sealed record Cmc : MemoryBankMethod
 {
     /// <summary>
-    /// The published ImageNet settings: 4,096 rows of noise, temperature 0.07, SGD with base rate 0.03 and decay 1e-4. The paper lowers the
-    /// rate in steps, at epochs 120, 160 and 200 of 240; this library along a cosine.
+    /// The published ImageNet settings: 4,096 rows of noise, temperature 0.07, SGD with base rate 0.03 and decay 1e-4, and a rate that
+    /// falls to a tenth at epochs 120, 160 and 200 of 240.
     /// </summary>
     public static Cmc Paper { get; } = new()
     {
@@ -25,7 +25,7 @@ public sealed record Cmc : MemoryBankMethod
         Temperature = 0.07,
         NoiseRows = 4096,
         Optimizer = new Sgd { WeightDecay = 1e-4 },
-        LearningRate = new(0.03),
+        LearningRate = new(0.03) { Schedule = new StepRate(new(120.0 / 240, 0.1), new(160.0 / 240, 0.01), new(200.0 / 240, 0.001)) },
     };
 
     /// <inheritdoc/>

@@ -12,7 +12,7 @@ public sealed record Dino : ContrastiveMethod
 {
     /// <summary>
     /// The published settings of ViT-S/16 on ImageNet, for batches of 1,024: 2 views of 224 and 8 of 96 pixels, 65,536 outcomes, head 2,048-2,048-256, momentum
-    /// from 0.996 to 1, teacher's temperature from 0.04 to 0.07, AdamW with base rate 5e-4 and decay from 0.04 to 0.4, 10 epochs of warm-up.
+    /// from 0.996 to 1, teacher's temperature from 0.04 to 0.07, AdamW with base rate 5e-4 and decay from 0.04 to 0.4, 10 epochs of warm-up, a last rate of 1e-6.
     /// </summary>
     public static Dino Paper { get; } = new()
     {
@@ -23,7 +23,7 @@ public sealed record Dino : ContrastiveMethod
         LearnsLastLayerScale = true,
         Momentum = 0.996,
         Optimizer = new AdamW { WeightDecay = 0.04, FinalWeightDecay = 0.4 },
-        LearningRate = new(5e-4, WarmupEpochs: 10),
+        LearningRate = new(5e-4, WarmupEpochs: 10) { Schedule = new CosineRate(1e-6 / (5e-4 * 1024 / 256)) },
     };
 
     /// <summary>DINO, each parameter's gradient no longer than 3, as published (<see cref="ContrastiveMethod.MaxParameterGradientNorm"/>).</summary>

@@ -11,8 +11,8 @@ namespace Microsoft.ML.Contrastive;
 public sealed record InstDisc : MemoryBankMethod
 {
     /// <summary>
-    /// The published ImageNet settings: 4,096 rows of noise, temperature 0.07, SGD with base rate 0.03 and decay 1e-4. The paper lowers the
-    /// rate in steps, at epochs 120 and 160 of 200; this library along a cosine. No proximal term, as in the released code.
+    /// The published ImageNet settings: 4,096 rows of noise, temperature 0.07, SGD with base rate 0.03 and decay 1e-4, and a rate that
+    /// falls to a tenth at epochs 120 and 160 of 200. No proximal term, as in the released code.
     /// </summary>
     public static InstDisc Paper { get; } = new()
     {
@@ -21,7 +21,7 @@ public sealed record InstDisc : MemoryBankMethod
         Temperature = 0.07,
         NoiseRows = 4096,
         Optimizer = new Sgd { WeightDecay = 1e-4 },
-        LearningRate = new(0.03),
+        LearningRate = new(0.03) { Schedule = new StepRate(new(120.0 / 200, 0.1), new(160.0 / 200, 0.01)) },
     };
 
     /// <summary>

@@ -20,12 +20,15 @@ public enum InvaSpreadForm
 /// </summary>
 public sealed record InvaSpread : ContrastiveMethod
 {
-    /// <summary>The published CIFAR-10 settings: temperature 0.1, 128 numbers, SGD with rate 0.03 at batches of 128 and decay 5e-4. The paper lowers the rate in steps; this library along a cosine.</summary>
+    /// <summary>
+    /// The published CIFAR-10 settings: temperature 0.1, 128 numbers, SGD with rate 0.03 at batches of 128 and decay 5e-4, and a rate that falls to 0.1, 0.05
+    /// and 0.01 of that at epochs 120, 160 and 200 of 301.
+    /// </summary>
     public static InvaSpread Paper { get; } = new()
     {
         Augmentations = [ImageAugmentations.MoCoV1, ImageAugmentations.MoCoV1],
         Optimizer = new Sgd { WeightDecay = 5e-4 },
-        LearningRate = new(0.06),
+        LearningRate = new(0.06) { Schedule = new StepRate(new(120.0 / 301, 0.1), new(160.0 / 301, 0.05), new(200.0 / 301, 0.01)) },
     };
 
     /// <summary>t of <see cref="InvarianceSpread"/>, above 0. The default value is 0.1.</summary>
@@ -33,6 +36,9 @@ public sealed record InvaSpread : ContrastiveMethod
 
     /// <summary>The objective's form. The default value is <see cref="InvaSpreadForm.Released"/>, which the published figures come from.</summary>
     public InvaSpreadForm Form { get; init; } = InvaSpreadForm.Released;
+
+    /// <summary>The released code's negM, at least 1: how often the other pictures count. The default value is 1, as published. For <see cref="InvaSpreadForm.Released"/> alone.</summary>
+    public double NegativeWeight { get; init; } = 1;
 
     /// <summary>Length of the projection, at least 2. The default value is 128.</summary>
     public int ProjectionSize { get; init; } = 128;
@@ -52,6 +58,9 @@ public sealed record InvaSpread : ContrastiveMethod
         SettingChecks.Projector(layers: null, hiddenSize: null, ProjectionSize);
         if (!Enum.IsDefined(Form))
             throw new ArgumentOutOfRangeException(nameof(Form), Form, "Choose InvaSpreadForm.Released or InvaSpreadForm.Paper.");
+        InvarianceSpread.CheckNegativeWeight(NegativeWeight);
+        if (Form == InvaSpreadForm.Paper && NegativeWeight != 1)
+            throw new ArgumentException("NegativeWeight belongs to the released form: leave it at 1, or choose InvaSpreadForm.Released.", nameof(NegativeWeight));
     }
 
     /// <inheritdoc/>
@@ -64,7 +73,7 @@ public sealed record InvaSpread : ContrastiveMethod
         {
             Augmentations = Augmentations ?? Paper.Augmentations,
             Optimizer = Optimizer ?? Paper.Optimizer,
-            LearningRate = LearningRate ?? Paper.LearningRate,
+            LearningRate = LearningRate ?? new(0.06),
         };
     }
 
@@ -95,9 +104,9 @@ internal sealed class InvaSpreadLearner : Learner
         step.Embedding = first;
         return _method.Form == InvaSpreadForm.Paper
             ? InvarianceSpread.PaperLoss(first, second, _method.Temperature)
-            : InvarianceSpread.Loss(first, second, _method.Temperature);
+            : InvarianceSpread.Loss(first, second, _method.Temperature, _method.NegativeWeight);
     }
 
     public override double? FlatLoss(long rows)
-        => _method.Form == InvaSpreadForm.Paper ? InvarianceSpread.PaperFlatLoss(rows) : InvarianceSpread.FlatLoss(rows);
+        => _method.Form == InvaSpreadForm.Paper ? InvarianceSpread.PaperFlatLoss(rows) : InvarianceSpread.FlatLoss(rows, _method.NegativeWeight);
 }

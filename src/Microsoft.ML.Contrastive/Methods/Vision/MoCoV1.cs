@@ -12,7 +12,7 @@ public sealed record MoCoV1 : MomentumContrast
 {
     /// <summary>
     /// The published ImageNet settings: 65,536 keys, momentum 0.999, temperature 0.07, SGD with base rate 0.03 and decay 1e-4,
-    /// keys shuffled over 8 groups. The paper lowers the rate in steps, at epochs 120 and 160 of 200; this library along a cosine.
+    /// keys shuffled over 8 groups, and a rate that falls to a tenth at epochs 120 and 160 of 200.
     /// </summary>
     public static MoCoV1 Paper { get; } = new()
     {
@@ -20,7 +20,7 @@ public sealed record MoCoV1 : MomentumContrast
         QueueLength = 65_536,
         Momentum = 0.999,
         Optimizer = new Sgd { WeightDecay = 1e-4 },
-        LearningRate = new(0.03),
+        LearningRate = new(0.03) { Schedule = new StepRate(new(120.0 / 200, 0.1), new(160.0 / 200, 0.01)) },
         NormGroups = 8,
     };
 

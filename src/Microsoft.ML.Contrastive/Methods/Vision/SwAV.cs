@@ -12,7 +12,7 @@ public sealed record SwAV : ContrastiveMethod
 {
     /// <summary>
     /// The published settings of batches of 4,096 on ImageNet: 2 views of 224 and 6 of 96 pixels, 3,000 prototypes, heads 2,048-128, LARS with base rate
-    /// 0.3 and decay 1e-6, 10 epochs of warm-up.
+    /// 0.3, which falls to a thousandth, and decay 1e-6, 10 epochs of warm-up (here from 0; the released code's starts above it).
     /// </summary>
     public static SwAV Paper { get; } = new()
     {
@@ -21,11 +21,11 @@ public sealed record SwAV : ContrastiveMethod
         HiddenSize = 2048,
         QueueLength = 0,
         Optimizer = new Lars { WeightDecay = 1e-6 },
-        LearningRate = new(0.3, WarmupEpochs: 10),
+        LearningRate = new(0.3, WarmupEpochs: 10) { Schedule = new CosineRate(0.001) },
     };
 
     /// <summary>The published settings of batches of 256: <see cref="Paper"/> with base rate 0.6, no warm-up, and a queue of 3,840.</summary>
-    public static SwAV PaperSmallBatch { get; } = Paper with { QueueLength = 3840, LearningRate = new(0.6) };
+    public static SwAV PaperSmallBatch { get; } = Paper with { QueueLength = 3840, LearningRate = new(0.6) { Schedule = new CosineRate(0.001) } };
 
     /// <summary>
     /// K, at least 2 and at most the rows. Null: a two-hundredth of the rows, from 10 to 3,000 (the paper's on ImageNet), which is some

@@ -11,6 +11,8 @@ internal static class AugmentationChecks
     {
         if (augmentation.Size is { } size)
             Within(size, 1, double.MaxValue);
+        if (!Enum.IsDefined(augmentation.Interpolation))
+            throw new ArgumentOutOfRangeException(nameof(augmentation.Interpolation), augmentation.Interpolation, "Choose Interpolation.Bilinear or Interpolation.Bicubic.");
         Within(augmentation.FlipProbability, 0, 1);
         Within(augmentation.GrayscaleProbability, 0, 1);
         if (augmentation.Crop is { } crop)

@@ -17,6 +17,9 @@ public sealed record ImageAugmentation
     /// <summary>Random resized crop; null takes the whole picture, resized. The default value crops 0.2 to 1 of the area.</summary>
     public RandomResizedCrop? Crop { get; init; } = new(0.2, 1);
 
+    /// <summary>How the crop is resized. The default value is <see cref="Interpolation.Bilinear"/>, which costs less.</summary>
+    public Interpolation Interpolation { get; init; }
+
     /// <summary>Probability of a horizontal flip, 0 to 1. The default value is 0.5.</summary>
     public double FlipProbability { get; init; } = 0.5;
 
@@ -34,7 +37,7 @@ public sealed record ImageAugmentation
 }
 
 /// <summary>
-/// A box of random area and aspect ratio is cut out and resized, bilinear, antialiased when it shrinks; after ten boxes
+/// A box of random area and aspect ratio is cut out and resized, antialiased when it shrinks; after ten boxes
 /// that do not fit, the largest centred box within the ratio bounds is taken (Szegedy et al. 2015; torchvision's rule).
 /// </summary>
 /// <param name="MinArea">Smallest share of the picture's area, in (0, 1].</param>

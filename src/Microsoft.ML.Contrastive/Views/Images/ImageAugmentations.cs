@@ -80,13 +80,13 @@ public static class ImageAugmentations
 
     /// <summary>
     /// DINO's first view (Caron et al. 2021, "Emerging Properties in Self-Supervised Vision Transformers", and its published code): BYOL's first with crops of
-    /// 0.4 to 1 of the area. The published code resizes bicubic, this library bilinear.
+    /// 0.4 to 1 of the area, resized bicubic.
     /// </summary>
-    public static ImageAugmentation DinoFirst { get; } = ByolFirst with { Crop = new RandomResizedCrop(0.4, 1) };
+    public static ImageAugmentation DinoFirst { get; } = ByolFirst with { Crop = new RandomResizedCrop(0.4, 1), Interpolation = Interpolation.Bicubic };
 
     /// <summary>DINO's second view: BYOL's second with crops of 0.4 to 1 of the area.</summary>
-    public static ImageAugmentation DinoSecond { get; } = ByolSecond with { Crop = new RandomResizedCrop(0.4, 1) };
+    public static ImageAugmentation DinoSecond { get; } = ByolSecond with { Crop = new RandomResizedCrop(0.4, 1), Interpolation = Interpolation.Bicubic };
 
     /// <summary>DINO's small views: crops of 0.05 to 0.4 of the area, blurred in half of them. Give it a <see cref="ImageAugmentation.Size"/>; 96 for pictures of 224 pixels in the paper.</summary>
-    public static ImageAugmentation DinoLocal { get; } = ByolFirst with { Crop = new RandomResizedCrop(0.05, 0.4), Blur = new GaussianBlur(0.5) };
+    public static ImageAugmentation DinoLocal { get; } = DinoFirst with { Crop = new RandomResizedCrop(0.05, 0.4), Blur = new GaussianBlur(0.5) };
 }

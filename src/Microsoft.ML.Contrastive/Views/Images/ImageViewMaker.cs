@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Microsoft.ML.Contrastive;
 
 /// <summary>
@@ -16,7 +18,7 @@ internal sealed class ImageViewMaker
     private readonly int _width;
     private readonly int _channels;
     private readonly Normalization _normalization;
-    private readonly Resizer _resizer = new();
+    private readonly Resizer _resizer;
     private readonly float[] _planes;
     private readonly float[] _kernel = [];
     private readonly float[] _blurScratch = [];
@@ -36,6 +38,7 @@ internal sealed class ImageViewMaker
         if (normalization.Mean.Length != channels || normalization.Deviation.Length != channels)
             throw new ArgumentException($"Views of {channels} channels need {channels} means and deviations.", nameof(normalization));
         (_augmentation, _height, _width, _channels, _normalization) = (augmentation, height, width, channels, normalization);
+        _resizer = new Resizer(augmentation.Interpolation);
         _planes = new float[channels * height * width];
         if (augmentation.Blur is { } blur)
         {
@@ -56,6 +59,8 @@ internal sealed class ImageViewMaker
             ? CropBox.Draw(source.Height, source.Width, crop, ref random, out _)
             : new CropBox(0, 0, source.Height, source.Width);
         _resizer.Resize(source, box, _height, _width, _planes);
+        if (_augmentation.Interpolation == Interpolation.Bicubic)
+            PixelMaps.Apply(_planes, _planes, new ToUnit()); // as Pillow's bytes are
         if (random.NextBool(_augmentation.FlipProbability))
             HorizontalFlip.Apply(_planes, _width);
         if (_augmentation.Jitter is { } jitter && random.NextBool(jitter.Probability))
@@ -116,6 +121,11 @@ internal sealed class ImageViewMaker
         int size = _height * _width;
         for (int channel = 0; channel < _channels; channel++)
             Blur.Apply(_planes.AsSpan(channel * size, size), _height, _width, _kernel, _kernel, _blurScratch);
+    }
+
+    private readonly struct ToUnit : IValueMap
+    {
+        public Vector<float> Map(Vector<float> value) => Vector.Min(Vector.Max(value, Vector<float>.Zero), Vector<float>.One);
     }
 
     private void Check(Picture source, Span<float> destination)

@@ -2,16 +2,6 @@ using System.Numerics;
 
 namespace Microsoft.ML.Contrastive;
 
-/// <summary>The filter between source pixels.</summary>
-internal enum Interpolation
-{
-    /// <summary>A triangle, one source pixel to each side.</summary>
-    Bilinear,
-
-    /// <summary>Keys' cubic with a = -1/2, two source pixels to each side; its result may leave [0, 1].</summary>
-    Bicubic,
-}
-
 /// <summary>One axis of a resizing: <paramref name="Input"/> pixels become <paramref name="Output"/>, of which <paramref name="Count"/> from <paramref name="Start"/> are kept.</summary>
 internal readonly record struct ResizeAxis(int Input, int Output, int Start, int Count)
 {

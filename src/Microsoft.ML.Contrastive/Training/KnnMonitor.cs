@@ -1,0 +1,50 @@
+namespace Microsoft.ML.Contrastive;
+
+/// <summary>
+/// Watches a training by weighted nearest neighbours (<see cref="WeightedKnn"/>) on labelled pictures, as the field does: now and then the
+/// encoder, in evaluation mode, classifies <see cref="Queries"/> by <see cref="Bank"/>. Training never learns from the labels, and
+/// what it does is the same with and without.
+/// </summary>
+/// <remarks>Whoever keeps the best, or stops, by these figures has chosen by <see cref="Queries"/>: take held-out training pictures, and report on others.</remarks>
+public sealed record KnnMonitor
+{
+    /// <summary>Labelled pictures whose classes vote, in columns of the same names and kinds as Fit's.</summary>
+    public required IDataView Bank { get; init; }
+
+    /// <summary>Labelled pictures that are classified. A class that <see cref="Bank"/> lacks counts as wrong.</summary>
+    public required IDataView Queries { get; init; }
+
+    /// <summary>The class, in both: a key, text, a number or a truth value; compared by what it reads as. The default value is Label.</summary>
+    public string LabelColumnName { get; init; } = "Label";
+
+    /// <summary>Neighbours that vote, 1 to the rows of <see cref="Bank"/>. The default value is 200.</summary>
+    public int K { get; init; } = 200;
+
+    /// <summary>t of the votes exp(cosine / t), above 0. The default value is 0.1, as on CIFAR-10; ImageNet's is 0.07.</summary>
+    public double Temperature { get; init; } = 0.1;
+
+    /// <summary>Epochs between two measures, at least 1. The default value is 1. The last step is always measured.</summary>
+    public int EveryEpochs { get; init; } = 1;
+
+    /// <summary>Steps between two measures, at least 1; wins over <see cref="EveryEpochs"/>. The default value is null.</summary>
+    public int? EverySteps { get; init; }
+
+    /// <summary>
+    /// True: Fit returns the encoder as it was when its accuracy was highest, the first of equals. False, the default: as it is at the end.
+    /// </summary>
+    public bool KeepBest { get; init; }
+
+    /// <summary>Whether a measure is due once so many steps are done.</summary>
+    internal bool IsDue(long done, RunFacts facts) => done == facts.TotalSteps || done % (EverySteps ?? EveryEpochs * facts.StepsPerEpoch) == 0;
+
+    internal void Validate()
+    {
+        ArgumentNullException.ThrowIfNull(Bank, $"{nameof(TrainingOptions.Monitor)}.{nameof(Bank)}");
+        ArgumentNullException.ThrowIfNull(Queries, $"{nameof(TrainingOptions.Monitor)}.{nameof(Queries)}");
+        ArgumentException.ThrowIfNullOrEmpty(LabelColumnName, nameof(LabelColumnName));
+        ArgumentOutOfRangeException.ThrowIfLessThan(K, 1, nameof(K));
+        RowCheck.Positive(Temperature, nameof(Temperature));
+        ArgumentOutOfRangeException.ThrowIfLessThan(EveryEpochs, 1, nameof(EveryEpochs));
+        ArgumentOutOfRangeException.ThrowIfLessThan(EverySteps ?? 1, 1, nameof(EverySteps));
+    }
+}
