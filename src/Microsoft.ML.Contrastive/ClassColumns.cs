@@ -17,7 +17,7 @@ internal static class ClassColumns
         SchemaShape.Column[] label = values is null ? [] : [Vector(AnnotationUtils.Kinds.KeyValues, values)];
         SchemaShape.Column[] slots = values is null ? []
             : values is TextDataViewType ? [Vector(AnnotationUtils.Kinds.SlotNames, values), Vector(AnnotationUtils.Kinds.TrainingLabelValues, values)]
-            : [Vector(AnnotationUtils.Kinds.SlotNames, TextDataViewType.Instance), Vector(AnnotationUtils.Kinds.TrainingLabelValues, values)];
+            : [Vector(AnnotationUtils.Kinds.TrainingLabelValues, values)];
         return
         [
             new(predictedLabel, SchemaShape.Column.VectorKind.Scalar, NumberDataViewType.UInt32, isKey: true, new SchemaShape([.. label, .. trainer])),
@@ -34,7 +34,8 @@ internal static class ClassColumns
         if (classes.Kind is { } kind)
         {
             label.AddValues(AnnotationUtils.Kinds.KeyValues, kind, classes.Values!);
-            scores.AddValues(AnnotationUtils.Kinds.SlotNames, ClassValueKind.Text, classes.Values!);
+            if (kind == ClassValueKind.Text)
+                scores.AddValues(AnnotationUtils.Kinds.SlotNames, kind, classes.Values!);
             scores.AddValues(AnnotationUtils.Kinds.TrainingLabelValues, kind, classes.Values!);
         }
         AddRole(label, AnnotationUtils.Const.ScoreValueKind.PredictedLabel);

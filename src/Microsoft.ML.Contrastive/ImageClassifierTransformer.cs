@@ -13,7 +13,7 @@ namespace Microsoft.ML.Contrastive;
 
 /// <summary>
 /// A classifier of pictures, fine-tuned or distilled. It adds what ML.NET's multiclass trainers add: a key PredictedLabel with the label's values, and a
-/// vector Score of one probability for each class, with their names as slot names. So Evaluate, MapKeyToValue and PredictionEngine take it as
+/// vector Score of one probability for each class, with their names as slot names where the labels are text. So Evaluate, MapKeyToValue and PredictionEngine take it as
 /// they take those. Rows are computed in batches; any number of threads may transform at once. A missing picture, where
 /// <see cref="MissingImages.Skip"/> allows one, has the missing key and scores of NaN.
 /// </summary>

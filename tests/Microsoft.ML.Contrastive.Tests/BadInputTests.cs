@@ -197,7 +197,7 @@ public sealed class BadInputTests : IDisposable
         Add("patches of 5", options => options with { ImageSize = 32, Encoder = ImageEncoder.ViTTiny(5) });
         Add("multiple, such as 28", options => options with { ImageShape = new(28, 30, 1), Encoder = ImageEncoder.ViTTiny(4) });
         Add("more than 4096 patches", options => options with { ImageSize = 1024, Encoder = ImageEncoder.ViTTiny(2) });
-        foreach (int width in new[] { 7, 65 })
+        foreach (int width in new[] { 7, 193 })
             Add("Width", options => options with { Encoder = new ResNet { Width = width } });
         LuminanceAndColor pair = ImageEncoder.LuminanceAndColor(ImageEncoder.SmallConvNet(), ImageEncoder.SmallConvNet());
         Add("Luminance", options => options with { Encoder = pair with { Luminance = null! } });
