@@ -25,8 +25,9 @@ internal sealed record SentencePieceSettings
 /// scores, logarithms of probabilities, have the largest sum.
 /// </summary>
 /// <remarks>
-/// Not by Microsoft.ML.Tokenizers, whose SentencePieceTokenizer 2.0.1 was seen to give other ids. Scores are added in single
-/// precision, as in the original, so that equal sums are equal here too.
+/// Not by Microsoft.ML.Tokenizers, whose SentencePieceTokenizer 2.0.1 keeps characters that the model's table drops, and gives an id to each
+/// of several unknown neighbours, which are one here as in the original. Scores are added in single precision, as there, so that equal sums
+/// are equal here too.
 /// </remarks>
 internal sealed class SentencePiece : Tokenizer
 {
