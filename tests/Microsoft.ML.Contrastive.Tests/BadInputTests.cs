@@ -249,7 +249,7 @@ public sealed class BadInputTests : IDisposable
         Method("Momentum", new Byol { Momentum = 1.1 });
         Method("HiddenSize", new Byol { HiddenSize = 0 });
         Method("ProjectionSize", new Byol { ProjectionSize = 1 });
-        Method("HeadNorm", new Byol { HeadNorm = (HeadNorm)2 });
+        Method("HeadNorm", new Byol { HeadNorm = (HeadNorm)9 });
         Method("Augmentations", new Byol { Augmentations = [ImageAugmentations.ByolFirst] });
         Add("BatchSize", options => options with { Method = new Byol(), Training = options.Training with { BatchSize = 1 } });
         Bank(new InstDisc());

@@ -5,7 +5,10 @@ namespace Microsoft.ML.Contrastive;
 /// encoder, in evaluation mode, classifies <see cref="Queries"/> by <see cref="Bank"/>. Training never learns from the labels, and
 /// what it does is the same with and without.
 /// </summary>
-/// <remarks>Whoever keeps the best, or stops, by these figures has chosen by <see cref="Queries"/>: take held-out training pictures, and report on others.</remarks>
+/// <remarks>
+/// Both are read as Fit reads its pictures, each within a <see cref="TrainingOptions.MemoryBudget"/> of its own. Whoever keeps the best,
+/// or stops, by these figures has chosen by <see cref="Queries"/>: take held-out training pictures, and report on others.
+/// </remarks>
 public sealed record KnnMonitor
 {
     /// <summary>Labelled pictures whose classes vote, in columns of the same names and kinds as Fit's.</summary>
