@@ -221,8 +221,8 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
     /// <summary>The encoder that was given, or the default for the views' size, as the method trains it; size and channels must suit it.</summary>
     private static ImageEncoder ChooseEncoder(Options options, int height, int width)
     {
-        ImageEncoder encoder = options.Method.EncoderFor(
-            options.Encoder ?? (Math.Min(height, width) < 64 ? ImageEncoder.SmallConvNet() : ImageEncoder.ResNet18()));
+        ImageEncoder encoder = options.Encoder is { } chosen ? options.Method.EncoderFor(chosen)
+            : options.Method.EncoderFor(options.Method.DefaultEncoder(Math.Min(height, width)));
         encoder.CheckChannels(options.ImageShape?.Channels ?? 3);
         if (Math.Min(height, width) < encoder.MinImageSize)
             throw new ArgumentException($"Views of {height} x {width} pixels are too small for the encoder, which needs {encoder.MinImageSize}: set ImageSize, or choose ImageEncoder.SmallConvNet or a ResNet with Stem.Small.", nameof(Options.ImageSize));

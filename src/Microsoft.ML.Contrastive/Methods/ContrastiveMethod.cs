@@ -113,7 +113,11 @@ public abstract record ContrastiveMethod
     /// <exception cref="ArgumentException">A setting is out of its range or does not fit the run.</exception>
     public abstract ContrastiveMethod Resolve(RunFacts facts);
 
+    /// <summary>The encoder that this method trains where the user chose none, for views of which the shorter side has so many pixels.</summary>
+    internal virtual ImageEncoder DefaultEncoder(int side) => side < 64 ? ImageEncoder.SmallConvNet() : ImageEncoder.ResNet18();
+
     /// <summary>The encoder that this method trains where the user chose <paramref name="chosen"/>.</summary>
+    /// <exception cref="ArgumentException">It can't train that one; the message says which it can.</exception>
     internal virtual ImageEncoder EncoderFor(ImageEncoder chosen) => chosen;
 
     /// <summary>Builds what trains. Called on a resolved record.</summary>

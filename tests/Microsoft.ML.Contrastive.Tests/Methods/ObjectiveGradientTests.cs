@@ -24,6 +24,9 @@ public sealed class ObjectiveGradientTests
         ["CrossViewEntropy, centred"] = (x, y, z) => CrossViewEntropy.Loss(
             [SelfDistillation.Targets(y, z[0], 0.5), SelfDistillation.Targets(z, y[0], 0.5)], [x, z, x], 0.3),
         ["InvarianceSpread, paper"] = (x, y, z) => InvarianceSpread.PaperLoss(x, y, 0.3),
+        ["CpcInfoNce, of predictions"] = (x, y, z) => CpcInfoNce.Loss(y.view(2, 2, 1, 5), x.view(2, 2, 1, 5).narrow(1, 0, 2), 0, CpcCandidates.AllPositions),
+        ["CpcInfoNce, of candidates"] = (x, y, z) => CpcInfoNce.Loss(x.view(2, 2, 1, 5), y.view(2, 2, 1, 5).narrow(1, 0, 1), 1, CpcCandidates.AllPositions),
+        ["CpcInfoNce, of candidates at one place"] = (x, y, z) => CpcInfoNce.Loss(x.view(2, 2, 1, 5), y.view(2, 2, 1, 5), 0, CpcCandidates.SamePosition),
         ["InstanceDiscrimination, softmax"] = (x, y, z) => InstanceDiscrimination.SoftmaxLoss(x, y, tensor(new long[] { 3, 0, 1, 2 }), 0.3),
         ["InstanceDiscrimination, NCE over gathered rows"] = (x, y, z) => Nce(x, y.repeat(25, 1)),
         ["InstanceDiscrimination, NCE out of a product"] = (x, y, z) => Nce(x, y),
