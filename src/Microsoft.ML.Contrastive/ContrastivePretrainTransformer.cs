@@ -12,7 +12,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Contrastive;
 
 /// <summary>
-/// A fitted encoder: adds a known-size vector of Single, the representation of each row's picture. Rows are featurized in
+/// A fitted encoder: adds a known-size vector of Single, the representation of each row's picture or sequence. Rows are featurized in
 /// batches, whatever way they are read; any number of threads may transform at once. Saved and loaded in ML.NET's model
 /// zip. Dispose it, or the chain that holds it, to free the network's memory at once.
 /// </summary>
@@ -39,14 +39,14 @@ public sealed class ContrastivePretrainTransformer : ITransformer, IDisposable
     /// <summary>Name of the column of features.</summary>
     public string OutputColumnName => _encoder.Manifest.OutputColumn;
 
-    /// <summary>Name of the column of pictures.</summary>
+    /// <summary>Name of the column of pictures or sequences.</summary>
     public string InputColumnName => _encoder.Manifest.InputColumn;
 
     /// <summary>D, the length of the feature vector.</summary>
-    public int FeatureSize => _encoder.Manifest.Encoder.FeatureSize;
+    public int FeatureSize => Encoder.FeatureSize;
 
     /// <summary>The network's shape.</summary>
-    public ImageEncoder Encoder => _encoder.Manifest.Encoder;
+    public Encoder Encoder => _encoder.Manifest.Input.Network;
 
     /// <summary>How it was trained, as JSON: method and settings, steps, rows, seed.</summary>
     public string TrainingRecord => _encoder.Manifest.Training?.ToJsonString() ?? "{}";
@@ -122,8 +122,8 @@ public sealed class ContrastivePretrainTransformer : ITransformer, IDisposable
     private static nn.Module<Tensor, Tensor> LoadModule(EncoderManifest manifest, Stream stream, Device device)
     {
         var reader = new SafeTensorsReader(stream, WeightsEntry, LongestWeightsHeader); // the stream is ML.NET's to close
-        SafeTensors.CheckEnough(reader, manifest.Encoder.CountWeights(manifest.Channels, manifest.Height, manifest.Width));
-        nn.Module<Tensor, Tensor> module = manifest.Encoder.CreateModule(manifest.Channels, manifest.Height, manifest.Width, seed: 0);
+        SafeTensors.CheckEnough(reader, manifest.Input.CountWeights());
+        nn.Module<Tensor, Tensor> module = manifest.Input.CreateModule(seed: 0);
         try
         {
             SafeTensors.LoadInto(reader, module.state_dict());
@@ -172,9 +172,9 @@ public sealed class ContrastivePretrainTransformer : ITransformer, IDisposable
         modelSignature: "CONTRENC", verWrittenCur: 0x00010001, verReadableCur: 0x00010001, verWeCanReadBack: 0x00010001,
         loaderSignature: LoaderSignature, loaderAssemblyName: typeof(ContrastivePretrainTransformer).Assembly.GetName().Name);
 
-    /// <summary>The batch that was asked for, within 256 MB of pixels.</summary>
+    /// <summary>The batch that was asked for, within 256 MB of pixels or other numbers.</summary>
     private int RowsTogether
-        => Math.Clamp((1 << 26) / (_encoder.Manifest.Height * _encoder.Manifest.Width * _encoder.Manifest.Channels), 1, _encoder.Manifest.BatchSize);
+        => Math.Clamp((1 << 26) / _encoder.Manifest.Input.Numbers, 1, _encoder.Manifest.BatchSize);
 
     private void Log(Action<IChannel> write)
     {
@@ -192,7 +192,7 @@ public sealed class ContrastivePretrainTransformer : ITransformer, IDisposable
     /// <summary>Binds the encoder to one input schema.</summary>
     private sealed class Mapper(ContrastivePretrainTransformer owner, DataViewSchema schema) : IBatchMapper
     {
-        private readonly ImageColumn _column = Bind(owner, schema);
+        private readonly InputColumn _column = InputColumn.Bind(owner._encoder.Manifest, schema);
 
         public DataViewSchema.DetachedColumn[] GetOutputColumns()
             => [new(owner.OutputColumnName, new VectorDataViewType(NumberDataViewType.Single, owner.FeatureSize))];
@@ -209,58 +209,26 @@ public sealed class ContrastivePretrainTransformer : ITransformer, IDisposable
         }
 
         void ICanSaveModel.Save(ModelSaveContext ctx) => ((ICanSaveModel)owner).Save(ctx);
-
-        private static ImageColumn Bind(ContrastivePretrainTransformer owner, DataViewSchema schema)
-        {
-            EncoderManifest manifest = owner._encoder.Manifest;
-            var column = new ImageColumn(schema, manifest.InputColumn, manifest.ImageShape, manifest.MissingImages);
-            return column.Channels == manifest.Channels
-                ? column
-                : throw new ArgumentException($"Column '{manifest.InputColumn}' has pictures of {column.Channels} channels, the encoder was trained on {manifest.Channels}.", nameof(schema));
-        }
     }
 
-    /// <summary>One cursor's pictures, from the row that is read to its features.</summary>
-    private sealed class Worker : IBatchWorker
+    /// <summary>One cursor's examples, from the row that is read to its features.</summary>
+    private sealed class Worker(ContrastivePretrainTransformer owner, DataViewRow input, InputColumn column, int slots) : IBatchWorker
     {
-        private readonly ContrastivePretrainTransformer _owner;
-        private readonly DataViewRow _input;
-        private readonly PictureReader _reader;
-        private readonly ImageViewMaker _maker;
-        private readonly float[] _planar, _pixels, _features;
-        private readonly bool[] _missing;
-        private readonly int _channels;
+        private readonly InputBatch _batch = column.CreateBatch(input, slots);
+        private readonly float[] _features = new float[slots * owner.FeatureSize];
+        private readonly bool[] _missing = new bool[slots];
 
-        public Worker(ContrastivePretrainTransformer owner, DataViewRow input, ImageColumn column, int slots)
-        {
-            EncoderManifest manifest = owner.Weights.Manifest;
-            (_owner, _input, _reader, _channels) = (owner, input, column.CreateReader(input), manifest.Channels);
-            _maker = new ImageViewMaker(new ImageAugmentation(), manifest.Height, manifest.Width, manifest.Channels, manifest.Normalization);
-            _planar = new float[manifest.Channels * manifest.Height * manifest.Width];
-            _pixels = new float[slots * _planar.Length];
-            _features = new float[slots * owner.FeatureSize];
-            _missing = new bool[slots];
-        }
-
-        public void Read(int slot)
-        {
-            Span<float> pixels = _pixels.AsSpan(slot * _planar.Length, _planar.Length);
-            _missing[slot] = !_reader.Read(_input.Position);
-            if (_missing[slot])
-                return;
-            _maker.MakePlain(_reader.Buffer.Picture, _planar);
-            PixelOrder.Interleave(_planar, _channels, pixels);
-        }
+        public void Read(int slot) => _missing[slot] = !_batch.Read(slot, input.Position);
 
         public void Compute(int rows)
         {
-            _owner.Weights.Forward(_pixels, rows, _features);
+            owner.Weights.Forward(_batch, rows, _features);
             for (int slot = 0; slot < rows; slot++)
                 if (_missing[slot])
-                    _features.AsSpan(slot * _owner.FeatureSize, _owner.FeatureSize).Fill(float.NaN);
+                    _features.AsSpan(slot * owner.FeatureSize, owner.FeatureSize).Fill(float.NaN);
         }
 
-        public ReadOnlySpan<float> Output(int output, int slot) => _features.AsSpan(slot * _owner.FeatureSize, _owner.FeatureSize);
+        public ReadOnlySpan<float> Output(int output, int slot) => _features.AsSpan(slot * owner.FeatureSize, owner.FeatureSize);
 
         public void Dispose()
         {
@@ -279,5 +247,7 @@ internal sealed class FittedEncoderEstimator(IHostEnvironment environment, Pretr
     }
 
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
-        => ContrastivePretrainEstimator.AddFeatures(inputSchema, encoder.Manifest.OutputColumn, encoder.Manifest.InputColumn, encoder.Manifest.ImageShape);
+        => ContrastivePretrainEstimator.AddFeatures(
+            inputSchema, encoder.Manifest.OutputColumn, encoder.Manifest.InputColumn,
+            (encoder.Manifest.Input as PictureInput)?.ImageShape, (encoder.Manifest.Input as SequenceInput)?.Shape);
 }

@@ -5,14 +5,11 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Contrastive;
 
 /// <summary>
-/// A network with what it needs to take pictures: shared by the transformers that were made from one Fit or Load, and
+/// A network with what it needs to take examples: shared by the transformers that were made from one Fit or Load, and
 /// disposed with the last of them. Any number of threads may use it at once.
 /// </summary>
 internal sealed class PretrainedEncoder(EncoderManifest manifest, nn.Module<Tensor, Tensor> module, Device device)
 {
-    // libtorch sends one small picture alone through a slow path of its own (which also complains on stderr where NNPACK is
-    // not supported); two take the path of every other batch.
-    private const int SmallPicture = 128 * 128;
     private readonly Lock _lock = new();
     private int _owners;
     private bool _freed;
@@ -45,31 +42,23 @@ internal sealed class PretrainedEncoder(EncoderManifest manifest, nn.Module<Tens
         Module.Dispose();
     }
 
-    /// <summary>Features of <paramref name="rows"/> pictures.</summary>
-    /// <param name="pixels">Normalised pixels, interleaved: [rows, H, W, C].</param>
+    /// <summary>Features of <paramref name="rows"/> examples.</summary>
+    /// <param name="batch">Holds them.</param>
     /// <param name="rows">At least 1.</param>
     /// <param name="features">[rows, D].</param>
-    public void Forward(ReadOnlySpan<float> pixels, int rows, Span<float> features)
+    public void Forward(InputBatch batch, int rows, Span<float> features)
     {
         Share(); // a transformer that another thread disposes meanwhile must not take the weights from under native code
         try
         {
-            ForwardShared(pixels, rows, features);
+            using var scope = NewDisposeScope();
+            using var noGradient = no_grad();
+            Tensor output = Module.forward(batch.Take(rows).to(device)).narrow(0, 0, rows).cpu().contiguous();
+            MemoryMarshal.Cast<byte, float>(output.bytes).CopyTo(features);
         }
         finally
         {
             Release();
         }
-    }
-
-    private void ForwardShared(ReadOnlySpan<float> pixels, int rows, Span<float> features)
-    {
-        using var scope = NewDisposeScope();
-        using var noGradient = no_grad();
-        int padded = rows == 1 && Manifest.Height * Manifest.Width < SmallPicture ? 2 : rows;
-        Tensor batch = zeros(padded, Manifest.Height, Manifest.Width, Manifest.Channels);
-        pixels[..(rows * Manifest.Height * Manifest.Width * Manifest.Channels)].CopyTo(MemoryMarshal.Cast<byte, float>(batch.bytes));
-        Tensor output = Module.forward(batch.permute(0, 3, 1, 2).to(device)).narrow(0, 0, rows).cpu().contiguous();
-        MemoryMarshal.Cast<byte, float>(output.bytes).CopyTo(features);
     }
 }

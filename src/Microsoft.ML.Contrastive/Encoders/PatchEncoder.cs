@@ -7,8 +7,9 @@ namespace Microsoft.ML.Contrastive;
 
 /// <summary>
 /// CPC's encoder of pictures (van den Oord et al. 2018, section 3.3): a grid of 7 x 7 patches that overlap by half, each seen by itself
-/// by one small network, and the features are their representations' means over areas. Pictures of another size are resized to the side that has 7 x 7 patches, four
-/// times <see cref="Patch"/>: 28 and 32 pixels become 64. Any method can train it; for <see cref="Cpc"/> it also has the contexts.
+/// by one small network; another gives each patch a context of the rows down to its own. The features are the contexts' means over
+/// areas. Pictures of another size are resized to the side that has 7 x 7 patches, four times <see cref="Patch"/>: 28 and 32 pixels become 64. For
+/// <see cref="Cpc"/>; any method can train it.
 /// </summary>
 public sealed record PatchEncoder : ImageEncoder
 {
@@ -18,8 +19,8 @@ public sealed record PatchEncoder : ImageEncoder
     public int Width { get; init; } = 32;
 
     /// <summary>
-    /// The patches' representations are averaged over Grid x Grid areas, and all are kept, 1 to 4. The default value is 1, the mean over
-    /// all patches, as published; 2 keeps what is where, which helps when the pictures are centred.
+    /// The contexts are averaged over Grid x Grid areas, and all are kept, 1 to 4. The default value is 1, the mean over
+    /// all patches; 2 keeps what is where, which helps when the pictures are centred.
     /// </summary>
     public int Grid { get; init; } = 1;
 
@@ -92,8 +93,8 @@ public sealed record PatchEncoder : ImageEncoder
 
         public override Tensor forward(Tensor input)
         {
-            using Tensor map = Map(input);
-            return _mean.forward(map);
+            using var scope = NewDisposeScope();
+            return _mean.forward(Contexts(Parts(input)).permute(0, 3, 1, 2)).MoveToOuterDisposeScope();
         }
 
         /// <summary>[N, C, H, W] to [N, D, 7, 7].</summary>

@@ -48,6 +48,13 @@ public sealed record SequenceEncoder : Encoder
         }
     }
 
+    /// <summary>Throws unless a sequence of so many times has two windows or more: the first predicts the others.</summary>
+    internal void CheckLength(int length)
+    {
+        if (Windows(length) < 2)
+            throw new ArgumentException($"Sequences of {length} times have fewer than two windows of {Window} times, one every {1 << Halvings}: lower SequenceEncoder.Halvings, or bring longer sequences.");
+    }
+
     internal long CountWeights(int size)
         => Contrastive.Windows.CountWeights(size, Width, Halvings, flat: true) + Gru.CountWeights(8 * Width, ContextSize);
 

@@ -100,6 +100,31 @@ public sealed class CpcTests
         }
     }
 
+    [Fact]
+    public void The_estimator_refuses_an_encoder_that_sees_pictures_whole_before_it_sees_any_and_finds_its_own()
+    {
+        var ml = new MLContext(1);
+        Assert.Contains("VisionTransformer", Assert.Throws<ArgumentException>(() => ml.Transforms.ContrastivePretrain("Features", "Image", new Cpc(), ImageEncoder.ViTTiny())).Message, StringComparison.Ordinal);
+        IDataView data = ml.View(Pictures.Make(64));
+        using ContrastivePretrainTransformer encoder = ml.Transforms.ContrastivePretrain(
+            "Features", "Image", new Cpc(), training: new TrainingOptions { Steps = 2, BatchSize = 32 }, imageShape: Pictures.Shape()).Fit(data);
+        Assert.Equal(ImageEncoder.PatchEncoder(), encoder.Encoder);
+        Assert.Equal((32, 64), (((PatchEncoder)new Cpc().DefaultEncoder(96)).Patch, ((PatchEncoder)new Cpc().DefaultEncoder(224)).Patch));
+    }
+
+    [Fact]
+    public void Scores_that_are_all_equal_cost_what_it_says()
+    {
+        using var run = new MethodRun(new Cpc { ExamplesTogether = 3 });
+        double expected = ((6 * Math.Log(3 * 49)) + (2 * Math.Log(2 * 49))) / 8;
+        Assert.Equal(expected, run.Learner.FlatLoss(MethodRun.BatchSize)!.Value, 1e-12);
+        using (no_grad())
+            foreach ((string name, TorchSharp.Modules.Parameter parameter) in run.Learner.named_parameters())
+                if (name.StartsWith("predictor", StringComparison.Ordinal))
+                    parameter.zero_();
+        Assert.Equal(expected, run.Step(), 1e-9);
+    }
+
     private static PartsModule Module(ImageEncoder encoder, int side)
     {
         NativeTorch.EnsureLoaded();

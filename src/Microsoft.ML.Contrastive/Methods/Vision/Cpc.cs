@@ -6,10 +6,10 @@ namespace Microsoft.ML.Contrastive;
 /// <summary>
 /// Contrastive predictive coding (van den Oord, Li, Vinyals 2018, "Representation learning with contrastive predictive coding"): one view of each example, in parts;
 /// from a context of the parts so far it predicts the representations of the parts to come, and each prediction is to find its own
-/// among others by <see cref="CpcInfoNce"/>. Pictures are a grid of patches, predicted down their columns.
+/// among others by <see cref="CpcInfoNce"/>. Pictures are a grid of patches, predicted down their columns; sequences (with a <see cref="SequenceShape"/>) are windows of time.
 /// </summary>
 /// <remarks>
-/// It trains a <see cref="PatchEncoder"/>, the default for it. A <see cref="SmallConvNet"/> is taken as the patch encoder of its width and
+/// On pictures it trains a <see cref="PatchEncoder"/>, on sequences a <see cref="SequenceEncoder"/>: the defaults for it. A <see cref="SmallConvNet"/> is taken as the patch encoder of its width and
 /// grid; any other encoder is refused: it sees the picture whole.
 /// </remarks>
 public sealed record Cpc : ContrastiveMethod
@@ -22,12 +22,13 @@ public sealed record Cpc : ContrastiveMethod
     {
         Augmentations = [new ImageAugmentation { Crop = new(256.0 * 256 / (300 * 300), 256.0 * 256 / (300 * 300), 1, 1) }],
         FirstStep = 1,
+        ExamplesTogether = 16,
         PredictionScale = 1,
         Optimizer = new AdamW(),
         LearningRate = new(2e-4, Scaling: RateScaling.None),
     };
 
-    /// <summary>K: how far it predicts, in parts, at least 1 and below the number of parts in a row. Null: 5 of a picture's 7 rows, as published.</summary>
+    /// <summary>K: how far it predicts, in parts, at least 1 and below the number of parts in a row. Null: 5 of a picture's 7 rows, as published; half of a sequence's windows, at most 12 (the paper's on audio).</summary>
     public int? PredictionSteps { get; init; }
 
     /// <summary>
@@ -39,8 +40,8 @@ public sealed record Cpc : ContrastiveMethod
     /// <summary>Where a prediction looks for its own. The default value is <see cref="CpcCandidates.AllPositions"/>, the paper's.</summary>
     public CpcCandidates Candidates { get; init; } = CpcCandidates.AllPositions;
 
-    /// <summary>Examples whose parts are candidates together, at least 1: a batch is taken in groups of so many. The default value is 16, the paper's batch.</summary>
-    public int ExamplesTogether { get; init; } = 16;
+    /// <summary>Examples whose parts are candidates together, at least 1: a batch is taken in groups of so many. The default value is 8; the paper's batch is 16.</summary>
+    public int ExamplesTogether { get; init; } = 8;
 
     /// <summary>True: predicts from one context alone, the last one that has all its steps before it. The default value is false: from all.</summary>
     public bool LastContextOnly { get; init; }
@@ -65,22 +66,45 @@ public sealed record Cpc : ContrastiveMethod
     }
 
     /// <inheritdoc/>
-    /// <remarks>View: crop (20 to 100 % of the area) and flip, gray with probability 0.2. Optimizer: AdamW (decay 1e-4). Rate: 1e-3 for batches of 256, scaled by the root of the batch, one epoch of warm-up.</remarks>
+    /// <remarks>
+    /// View: crop (20 to 100 % of the area) and flip, gray with probability 0.2. None of it for sequences. Optimizer: AdamW
+    /// (decay 1e-4). Rate: 1.25e-4 times the root of the batch (0.002 for 256), one epoch of warm-up.
+    /// </remarks>
     public override ContrastiveMethod Resolve(RunFacts facts)
     {
         ArgumentNullException.ThrowIfNull(facts);
         Validate(facts.BatchSize);
+        bool ofPictures = facts.SequenceLength == 0;
+        long? rows = Parts(facts)?.Rows;
+        int steps = PredictionSteps ?? Math.Max(FirstStep, ofPictures ? 5 : (int)Math.Min(12, rows!.Value / 2));
+        if (steps >= rows)
+            throw new ArgumentException($"Cpc can't predict {steps} parts ahead: these {(ofPictures ? "pictures" : "sequences")} have {rows} in a row. Lower PredictionSteps and FirstStep{(ofPictures ? "" : ", lower SequenceEncoder.Halvings, or bring longer sequences")}.", nameof(PredictionSteps));
         return this with
         {
-            Augmentations = Augmentations ?? [new ImageAugmentation { GrayscaleProbability = facts.HasColor ? 0.2 : 0 }],
-            PredictionSteps = PredictionSteps ?? Math.Max(FirstStep, 5),
+            Augmentations = ofPictures ? Augmentations ?? [new ImageAugmentation { GrayscaleProbability = facts.HasColor ? 0.2 : 0 }] : null,
+            PredictionSteps = steps,
             Optimizer = Optimizer ?? new AdamW { WeightDecay = 1e-4 },
-            LearningRate = LearningRate ?? new(1e-3, WarmupEpochs: 1),
+            LearningRate = LearningRate ?? new(1.25e-4, WarmupEpochs: 1, RateScaling.SquareRoot),
         };
     }
 
     /// <inheritdoc/>
     public override Learner CreateLearner(LearnerSetup setup) => new CpcLearner(this, setup);
+
+    internal override SequenceEncoder EncoderFor(SequenceEncoder? chosen)
+    {
+        SequenceEncoder encoder = chosen ?? new SequenceEncoder();
+        encoder.Validate();
+        return encoder;
+    }
+
+    /// <summary>Parts of an example, down and across; null where the encoder is none that it knows.</summary>
+    internal static (long Rows, long Columns)? Parts(RunFacts facts) => facts.Encoder switch
+    {
+        PatchEncoder => (PatchEncoder.PatchesPerSide, PatchEncoder.PatchesPerSide),
+        SequenceEncoder sequences => (sequences.Windows(facts.SequenceLength), 1),
+        _ => null,
+    };
 
     internal override ImageEncoder DefaultEncoder(int side) => new PatchEncoder { Patch = side <= 64 ? 16 : side <= 128 ? 32 : 64 };
 
@@ -98,13 +122,14 @@ internal sealed class CpcLearner : Learner
     private readonly PartsModule encoder;
     private readonly List<(int Step, Linear Predictor)> _predictors = [];
     private readonly Cpc _method;
+    private readonly (long Rows, long Columns)? _parts;
 
     public CpcLearner(Cpc method, LearnerSetup setup)
         : base(nameof(Cpc))
     {
-        _method = method;
+        (_method, _parts) = (method, Cpc.Parts(setup.Facts));
         encoder = setup.CreateEncoder() as PartsModule
-            ?? throw new ArgumentException("Cpc trains an encoder of parts: build a PatchEncoder.", nameof(setup));
+            ?? throw new ArgumentException("Cpc trains an encoder of parts: build a PatchEncoder or a SequenceEncoder.", nameof(setup));
         register_module(nameof(encoder), encoder);
         for (int k = method.FirstStep; k <= method.PredictionSteps; k++)
         {
@@ -133,7 +158,15 @@ internal sealed class CpcLearner : Learner
         return sum.div(_predictors.Count);
     }
 
-    public override double? FlatLoss(long rows) => null;
+    public override double? FlatLoss(long rows)
+    {
+        if (_parts is not { } parts)
+            return null;
+        long group = Math.Min(_method.ExamplesTogether, rows), last = rows % group;
+        return ((rows - last) * Flat(group) + (last > 0 ? last * Flat(last) : 0)) / rows;
+
+        double Flat(long examples) => CpcInfoNce.FlatLoss(examples, parts.Rows * parts.Columns, _method.Candidates);
+    }
 
     /// <summary>One split serves all that looks at the parts: its gradient is put together once.</summary>
     private Tensor[] InGroups(Tensor examples) => examples.split(Math.Min(_method.ExamplesTogether, examples.shape[0]));
