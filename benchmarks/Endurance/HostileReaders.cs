@@ -63,7 +63,7 @@ internal static class HostileReaders
     private static Action<byte[]> LoadWeights(byte[] zip)
     {
         EncoderManifest manifest = ReadManifest(Entry(zip, ManifestEntry));
-        Dictionary<string, Tensor> state = manifest.Encoder.CreateModule(manifest.Channels, manifest.Height, manifest.Width, seed: 1).state_dict();
+        Dictionary<string, Tensor> state = manifest.Input.CreateModule(seed: 1).state_dict();
         return bytes => SafeTensors.LoadInto(
             new SafeTensorsReader(new MemoryStream(bytes), WeightsEntry, ModelEntries.LongestWeightsHeader), state);
     }

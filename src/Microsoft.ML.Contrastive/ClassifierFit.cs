@@ -47,15 +47,15 @@ internal sealed record ClassifierFit(IHost Host, Device Device, int? Seed)
         using CheckpointFolder? checkpoints = Training.CheckpointFolder is { } folder ? new CheckpointFolder(folder, Training.CheckpointsKept) : null;
         Checkpoint? checkpoint = checkpoints?.Newest(message => channel.Warning(message));
         int seed = Seed ?? checkpoint?.Seed ?? Random.Shared.Next();
-        var rows = new PictureRows(Host, channel, Training);
-        ImageColumn pictures = Manifest.Bind(input.Schema);
+        var rows = new ColumnReading(Host, channel, Training);
+        PictureInput pictures = Manifest.Pictures();
         KeyLabelColumn? labelColumn = LabelColumnName is null ? null : new KeyLabelColumn(input.Schema, LabelColumnName, isNeeded: Teacher is null);
         ClassLabels classes = ClassesOf(labelColumn);
-        int largestSide = 2 * Math.Max(Manifest.Height, Manifest.Width);
+        int largestSide = 2 * Math.Max(pictures.Height, pictures.Width);
 
         using HeldOutPictures? heldOut = validation is null ? null : ReadHeldOut(rows, validation, classes, largestSide);
-        using var store = new ImageStore(Manifest.Channels, Training.MemoryBudget, Training.ScratchFolder);
-        long[] labels = rows.Read(input, pictures, Manifest.InputColumn, store, largestSide, labelColumn?.Rows);
+        using var store = new ImageStore(pictures.Channels, Training.MemoryBudget, Training.ScratchFolder);
+        long[] labels = rows.ReadPictures(input, Column(input.Schema), Manifest.InputColumn, store, largestSide, labelColumn?.Rows);
         if (store.Count < 2)
             throw new ArgumentException($"One {(labelColumn is null ? "picture" : "labelled picture")} is too few to train on: a batch needs two.", nameof(input));
         if (labelColumn is { Rows.IsNeeded: true } && labels.Distinct().Count() is var present && present < classes.Count)
@@ -66,11 +66,8 @@ internal sealed record ClassifierFit(IHost Host, Device Device, int? Seed)
         long stepsPerEpoch = store.Count / batch;
         long steps = training.Steps
             ?? (training.Epochs is { } epochs ? epochs * stepsPerEpoch : Math.Max(TrainingOptions.DefaultEpochs * stepsPerEpoch, LeastSteps));
-        var facts = new RunFacts(store.Count, batch, steps, Manifest.Height, Manifest.Width, Manifest.Channels, Manifest.Encoder.FeatureSize)
-        {
-            Encoder = Manifest.Encoder,
-            HasColor = store.HasColor(),
-        };
+        var examples = new PictureExamples(store) { Input = pictures };
+        RunFacts facts = examples.Facts(batch, steps);
         ContrastiveMethod recipe = CreateRecipe(new ClassifierData(labels, classes.Count, Fingerprint(labels, heldOut), heldOut is null ? null : heldOut.Accuracy)).ResolveFully(facts);
         JsonObject record = PretrainingRun.Record(recipe, facts, seed);
         channel.Info($"Seed {seed}, device {Device}, {record.ToJsonString()}");
@@ -80,7 +77,7 @@ internal sealed record ClassifierFit(IHost Host, Device Device, int? Seed)
         {
             if (StartsFrom is not null)
                 ModuleState.Copy(StartsFrom.Module, result.Encoder);
-            new PretrainingRun(store, Manifest, recipe, facts, seed, Device, training).Train(
+            new PretrainingRun(examples, Manifest, recipe, facts, seed, Device, training).Train(
                 result, startsFromEarlier: StartsFrom is not null, checkpoints, checkpoint, Host, channel);
             result.to(Device).eval();
             record["startsFrom"] = StartsFrom?.Manifest.Training?.DeepClone();
@@ -111,17 +108,17 @@ internal sealed record ClassifierFit(IHost Host, Device Device, int? Seed)
         return Teacher.Classes with { LabelColumn = LabelColumnName ?? Teacher.Classes.LabelColumn, PredictedLabelColumn = PredictedLabelColumnName };
     }
 
-    private HeldOutPictures ReadHeldOut(PictureRows rows, IDataView validation, ClassLabels classes, int largestSide)
+    private HeldOutPictures ReadHeldOut(ColumnReading rows, IDataView validation, ClassLabels classes, int largestSide)
     {
         string name = LabelColumnName ?? classes.LabelColumn
             ?? throw new ArgumentException("Validation needs labels: say which column has them (LabelColumnName).", nameof(validation));
         var column = new KeyLabelColumn(validation.Schema, name, isNeeded: true);
         if (!column.Classes(PredictedLabelColumnName).SameClasses(classes))
             throw new ArgumentException($"Column '{name}' of the validation rows has other classes, or the same in another order: map both with one fitted MapValueToKey.", nameof(validation));
-        var store = new ImageStore(Manifest.Channels, Training.MemoryBudget, Training.ScratchFolder);
+        var store = new ImageStore(Manifest.Input.Channels, Training.MemoryBudget, Training.ScratchFolder);
         try
         {
-            long[] labels = rows.Read(validation, Manifest.Bind(validation.Schema), Manifest.InputColumn, store, largestSide, column.Rows);
+            long[] labels = rows.ReadPictures(validation, Column(validation.Schema), Manifest.InputColumn, store, largestSide, column.Rows);
             return new HeldOutPictures(store, labels, Manifest, Device);
         }
         catch
@@ -130,6 +127,8 @@ internal sealed record ClassifierFit(IHost Host, Device Device, int? Seed)
             throw;
         }
     }
+
+    private ImageColumn Column(DataViewSchema schema) => new PictureInputColumn(Manifest.Pictures(), Manifest.InputColumn, schema).Pictures;
 
     private string Fingerprint(long[] labels, HeldOutPictures? heldOut) => Checkpoint.Digest(stream =>
     {

@@ -8,19 +8,20 @@ namespace Microsoft.ML;
 public static class ContrastiveCatalog
 {
     /// <summary>
-    /// Learns features from a column of unlabelled pictures by a contrastive or self-supervised method.
+    /// Learns features from a column of unlabelled pictures or sequences by a contrastive or self-supervised method.
     /// </summary>
     /// <param name="catalog"><c>mlContext.Transforms</c>.</param>
     /// <param name="outputColumnName">Name of the column to add: a known-size vector of Single.</param>
-    /// <param name="inputColumnName">Name of the column of pictures. Null: <paramref name="outputColumnName"/>. MLImage of any sizes, or a known-size vector of Byte or Single with an <paramref name="imageShape"/>.</param>
+    /// <param name="inputColumnName">Name of the column of pictures. Null: <paramref name="outputColumnName"/>. MLImage of any sizes, or a known-size vector of Byte or Single with an <paramref name="imageShape"/>. Or of sequences: a known-size vector of Single with a <paramref name="sequence"/>.</param>
     /// <param name="method">What is learned by, such as <c>new MoCoV2()</c>. Null: SimCLR v1.</param>
-    /// <param name="encoder">The network, such as <c>ImageEncoder.ResNet18(Stem.Small)</c>. Null: a small conv net for views under 64 pixels, otherwise ResNet-18.</param>
+    /// <param name="encoder">The network, such as <c>ImageEncoder.ResNet18(Stem.Small)</c>. Null: for most methods a small conv net for views under 64 pixels, otherwise ResNet-18.</param>
     /// <param name="training">Epochs, batch, progress, cancellation. Null: the defaults.</param>
     /// <param name="imageShape">How a vector holds a picture; left out for MLImage.</param>
+    /// <param name="sequence">How a vector holds a sequence, which <see cref="Cpc"/> learns from; left out for pictures.</param>
     /// <exception cref="ArgumentException">A setting is out of its range.</exception>
     public static ContrastivePretrainEstimator ContrastivePretrain(
         this TransformsCatalog catalog, string outputColumnName, string? inputColumnName = null, ContrastiveMethod? method = null,
-        ImageEncoder? encoder = null, TrainingOptions? training = null, ImageShape? imageShape = null)
+        Encoder? encoder = null, TrainingOptions? training = null, ImageShape? imageShape = null, SequenceShape? sequence = null)
         => catalog.ContrastivePretrain(new ContrastivePretrainEstimator.Options
         {
             OutputColumnName = outputColumnName,
@@ -29,9 +30,10 @@ public static class ContrastiveCatalog
             Encoder = encoder,
             Training = training ?? new TrainingOptions(),
             ImageShape = imageShape,
+            Sequence = sequence,
         });
 
-    /// <summary>Learns features from a column of unlabelled pictures; every setting is in <paramref name="options"/>.</summary>
+    /// <summary>Learns features from a column of unlabelled pictures or sequences; every setting is in <paramref name="options"/>.</summary>
     /// <param name="catalog"><c>mlContext.Transforms</c>.</param>
     /// <param name="options">The settings.</param>
     /// <exception cref="ArgumentException">A setting is out of its range.</exception>

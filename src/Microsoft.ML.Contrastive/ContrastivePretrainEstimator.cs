@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Contrastive;
 
 /// <summary>
-/// Learns an encoder from a column of unlabelled pictures: a method, an encoder and training settings, each a value of its
+/// Learns an encoder from a column of unlabelled pictures or sequences: a method, an encoder and training settings, each a value of its
 /// own. Fit reads the column once, trains, and gives a transformer that adds the learned features.
 /// </summary>
 /// <remarks>
@@ -28,20 +28,23 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         /// <summary>Name of the column of features to add.</summary>
         public required string OutputColumnName { get; init; }
 
-        /// <summary>Name of the column of pictures. Null: <see cref="OutputColumnName"/>.</summary>
+        /// <summary>Name of the column of pictures or sequences. Null: <see cref="OutputColumnName"/>.</summary>
         public string? InputColumnName { get; init; }
 
         /// <summary>What is learned by. The default value is SimCLR v1.</summary>
         public ContrastiveMethod Method { get; init; } = new SimClrV1();
 
-        /// <summary>The network. Null: the small conv net for views under 64 pixels, otherwise ResNet-18.</summary>
-        public ImageEncoder? Encoder { get; init; }
+        /// <summary>The network: an <see cref="ImageEncoder"/> for pictures, a <see cref="SequenceEncoder"/> for sequences. Null: the method's default, for most the small conv net for views under 64 pixels, otherwise ResNet-18.</summary>
+        public Encoder? Encoder { get; init; }
 
         /// <summary>The run.</summary>
         public TrainingOptions Training { get; init; } = new();
 
         /// <summary>How a vector column holds pictures; null for MLImage columns.</summary>
         public ImageShape? ImageShape { get; init; }
+
+        /// <summary>How a vector column holds sequences, which <see cref="Cpc"/> learns from; null, the default, where it holds pictures.</summary>
+        public SequenceShape? Sequence { get; init; }
 
         /// <summary>
         /// Height and width of a view, and of what Transform feeds the network, in pixels. Null: the column's own size where its
@@ -72,10 +75,11 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         if (!Enum.IsDefined(options.MissingImages))
             throw new ArgumentOutOfRangeException(nameof(options.MissingImages), options.MissingImages, "Choose MissingImages.Fail or MissingImages.Skip.");
         options.Encoder?.Validate();
-        options.ImageShape?.Validate();
         options.Method.Validate(options.Training.BatchSize);
-        if (GivenSize(options) is { } size)
-            ChooseEncoder(options, size.Height, size.Width);
+        if (options.Sequence is null)
+            PictureExamples.Check(options);
+        else
+            SequenceExamples.Check(options);
         _environment = environment;
         _host = environment.Register(nameof(ContrastivePretrainEstimator));
         _options = options;
@@ -83,42 +87,37 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
 
     /// <inheritdoc/>
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
-        => AddFeatures(inputSchema, _options.OutputColumnName, _options.Input, _options.ImageShape);
+        => AddFeatures(inputSchema, _options.OutputColumnName, _options.Input, _options.ImageShape, _options.Sequence);
 
-    /// <summary>Trains on the pictures of <paramref name="input"/>.</summary>
+    /// <summary>Trains on the examples of <paramref name="input"/>.</summary>
     /// <exception cref="ArgumentException">The column or a setting does not fit: said before any training.</exception>
-    /// <exception cref="InvalidOperationException">A picture is missing or holds values that are no pixels; or the loss became infinite.</exception>
+    /// <exception cref="InvalidOperationException">An example is missing or holds values that can't be; or the loss became infinite.</exception>
     /// <exception cref="IOException">
-    /// The pictures exceed <see cref="TrainingOptions.MemoryBudget"/>, and <see cref="TrainingOptions.ScratchFolder"/> has no room for the rest or can't
+    /// The examples exceed <see cref="TrainingOptions.MemoryBudget"/>, and <see cref="TrainingOptions.ScratchFolder"/> has no room for the rest or can't
     /// be written to; or the <see cref="TrainingOptions.CheckpointFolder"/> can't be used or is full: the checkpoints that are there stay.
     /// </exception>
     /// <exception cref="OperationCanceledException">Training was cancelled.</exception>
     public ContrastivePretrainTransformer Fit(IDataView input) => Fit(input, previous: null);
 
     /// <summary>Trains on, from the weights of an earlier encoder of the same shape.</summary>
-    /// <param name="input">The pictures.</param>
+    /// <param name="input">The examples.</param>
     /// <param name="previous">Where to start from; null for random weights. It stays as it is.</param>
     /// <inheritdoc cref="Fit(IDataView)"/>
     public ContrastivePretrainTransformer Fit(IDataView input, ContrastivePretrainTransformer? previous) => Fit(input, previous, trains: true);
 
     /// <summary>
-    /// The encoder that <see cref="Fit(IDataView)"/> starts from, with its random weights and the pictures' normalisation: the
+    /// The encoder that <see cref="Fit(IDataView)"/> starts from, with its random weights and the data's normalisation: the
     /// baseline that a trained encoder must beat.
     /// </summary>
     /// <inheritdoc cref="Fit(IDataView)"/>
     public ContrastivePretrainTransformer Untrained(IDataView input) => Fit(input, previous: null, trains: false);
 
-    internal static SchemaShape AddFeatures(SchemaShape inputSchema, string output, string input, ImageShape? shape)
+    internal static SchemaShape AddFeatures(SchemaShape inputSchema, string output, string input, ImageShape? shape, SequenceShape? sequence)
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
         if (!inputSchema.TryFindColumn(input, out SchemaShape.Column column))
             throw new ArgumentException($"The data has no column '{input}'.", nameof(inputSchema));
-        bool isImage = column.Kind == SchemaShape.Column.VectorKind.Scalar && column.ItemType is ImageDataViewType && shape is null;
-        bool isVector = column.Kind == SchemaShape.Column.VectorKind.Vector && shape is not null && !column.IsKey
-            && (column.ItemType == NumberDataViewType.Single || column.ItemType == NumberDataViewType.Byte);
-        if (!isImage && !isVector)
-            throw new ArgumentException(
-                $"Column '{input}' is {column.GetTypeString()}: expected MLImage without an imageShape, or a known-size vector of Byte or Single with one.", nameof(inputSchema));
+        InputColumn.CheckShape(column, shape, sequence);
         var columns = inputSchema.ToDictionary(each => each.Name);
         columns[output] = new SchemaShape.Column(output, SchemaShape.Column.VectorKind.Vector, NumberDataViewType.Single, false);
         return new SchemaShape(columns.Values);
@@ -136,19 +135,12 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         Checkpoint? checkpoint = checkpoints?.Newest(message => channel.Warning(message));
         int seed = ContextSettings.Seed(_environment) ?? checkpoint?.Seed ?? Random.Shared.Next();
 
-        var column = new ImageColumn(input.Schema, _options.Input, _options.ImageShape, _options.MissingImages);
-        (int Height, int Width)? known = GivenSize(_options) ?? column.DeclaredSize;
-        if (known is { } size)
-            ChooseEncoder(_options, size.Height, size.Width); // before the reading
-        int largestSide = 2 * Math.Max(known?.Height ?? 224, known?.Width ?? 224);
-        using MonitoredPictures? monitored = trains && training.Monitor is { } monitor ? new MonitoredPictures(monitor, NewStore(), NewStore()) : null;
-        if (monitored is not null)
-            ReadMonitored(monitored, largestSide, channel);
-        using ImageStore store = NewStore();
-        new PictureRows(_host, channel, training).Read(input, column, _options.Input, store, largestSide);
-        (int height, int width) = known ?? Square(Math.Min(224, store.MedianShorterSide()));
-        ImageEncoder encoder = ChooseEncoder(_options, height, width);
-        RunFacts facts = Facts(store, height, width, encoder);
+        var reading = new ColumnReading(_host, channel, training);
+        Normalization? earlier = previous?.Weights.Manifest.Input.Normalization;
+        using MonitoredPictures? monitored = trains && _options.Sequence is null ? PictureExamples.ReadMonitored(_environment, input, _options, reading) : null;
+        using Examples examples = _options.Sequence is null
+            ? PictureExamples.Read(input, _options, earlier, reading) : SequenceExamples.Read(input, _options, earlier, reading);
+        RunFacts facts = Facts(examples);
         ContrastiveMethod method = _options.Method.ResolveFully(facts);
         JsonObject record = PretrainingRun.Record(method, facts, seed);
         channel.Info($"Seed {seed}, device {device}, {record.ToJsonString()}");
@@ -161,23 +153,17 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
             Library = LibraryVersion.Current,
             OutputColumn = _options.OutputColumnName,
             InputColumn = _options.Input,
-            ImageShape = _options.ImageShape,
-            MissingImages = _options.MissingImages,
-            Height = height,
-            Width = width,
-            Channels = store.Channels,
-            Normalization = previous?.Weights.Manifest.Normalization ?? (encoder.TakesUnitPixels ? Normalization.None(store.Channels) : store.MeasureNormalization()),
-            Encoder = encoder,
+            Input = examples.Input,
             BatchSize = _options.TransformBatchSize,
             Training = trains ? record : new JsonObject { ["method"] = "untrained", ["seed"] = seed },
         };
-        nn.Module<Tensor, Tensor> result = encoder.CreateModule(store.Channels, height, width, seed);
+        nn.Module<Tensor, Tensor> result = examples.Input.CreateModule(seed);
         try
         {
             if (previous is not null)
-                CopyWeights(previous.Weights, encoder, manifest.Channels, result);
+                CopyWeights(previous.Weights, examples.Input, result);
             if (trains)
-                new PretrainingRun(store, manifest, method, facts, seed, device, training, monitored).Train(
+                new PretrainingRun(examples, manifest, method, facts, seed, device, training, monitored).Train(
                     result, startsFromEarlier: previous is not null, checkpoints, checkpoint, _host, channel);
             result.to(device).eval();
         }
@@ -187,62 +173,22 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
             throw;
         }
         return new ContrastivePretrainTransformer(_host, new PretrainedEncoder(manifest, result, device));
-
-        ImageStore NewStore() => new(column.Channels, training.MemoryBudget, training.ScratchFolder);
     }
 
-    private void ReadMonitored(MonitoredPictures monitored, int largestSide, IChannel channel)
-    {
-        KnnMonitor settings = monitored.Settings;
-        ReadLabelled(settings.Bank, $"{nameof(TrainingOptions.Monitor)}.{nameof(settings.Bank)}", monitored.Bank);
-        ReadLabelled(settings.Queries, $"{nameof(TrainingOptions.Monitor)}.{nameof(settings.Queries)}", monitored.Queries);
-        if (settings.K > monitored.Bank.Pictures.Count)
-            throw new ArgumentOutOfRangeException(nameof(settings.K), settings.K, $"K of the {nameof(KnnMonitor)} must be at most the rows of its {nameof(settings.Bank)}, {monitored.Bank.Pictures.Count}.");
-
-        void ReadLabelled(IDataView data, string argument, LabelledPictures into)
-        {
-            var labels = new LabelColumn(_environment, data, argument, settings.LabelColumnName, monitored.Classes);
-            var column = new ImageColumn(labels.View.Schema, _options.Input, _options.ImageShape, _options.MissingImages);
-            if (column.Channels != into.Pictures.Channels)
-                throw new ArgumentException($"Column '{_options.Input}' of {argument} has pictures of {column.Channels} channels, that of Fit {into.Pictures.Channels}.", argument);
-            into.Labels.AddRange(new PictureRows(_host, channel, _options.Training).Read(labels.View, column, _options.Input, into.Pictures, largestSide, labels.Rows, argument));
-        }
-    }
-
-    /// <summary>The views' size where the settings alone decide it.</summary>
-    private static (int Height, int Width)? GivenSize(Options options)
-        => options.ImageSize is { } size ? (size, size) : options.ImageShape is { } shape ? (shape.Height, shape.Width) : null;
-
-    /// <summary>The encoder that was given, or the default for the views' size, as the method trains it; size and channels must suit it.</summary>
-    private static ImageEncoder ChooseEncoder(Options options, int height, int width)
-    {
-        ImageEncoder encoder = options.Method.EncoderFor(
-            options.Encoder ?? (Math.Min(height, width) < 64 ? ImageEncoder.SmallConvNet() : ImageEncoder.ResNet18()));
-        encoder.CheckChannels(options.ImageShape?.Channels ?? 3);
-        if (Math.Min(height, width) < encoder.MinImageSize)
-            throw new ArgumentException($"Views of {height} x {width} pixels are too small for the encoder, which needs {encoder.MinImageSize}: set ImageSize, or choose ImageEncoder.SmallConvNet or a ResNet with Stem.Small.", nameof(Options.ImageSize));
-        if (Math.Max(height, width) > EncoderManifest.MaxSide)
-            throw new ArgumentException($"Views of {height} x {width} pixels are too large, {EncoderManifest.MaxSide} is the limit: set ImageSize.", nameof(Options.ImageSize));
-        encoder.CheckSize(height, width);
-        return encoder;
-    }
-
-    private static (int Height, int Width) Square(int size) => (size, size);
-
-    private RunFacts Facts(ImageStore store, int height, int width, ImageEncoder encoder)
+    private RunFacts Facts(Examples examples)
     {
         TrainingOptions training = _options.Training;
-        if (store.Count < training.BatchSize)
-            throw new ArgumentException($"There are {store.Count} pictures, fewer than one batch of {training.BatchSize}: lower TrainingOptions.BatchSize or bring more rows.");
-        long stepsPerEpoch = store.Count / training.BatchSize;
-        long steps = training.Steps ?? stepsPerEpoch * (training.Epochs ?? TrainingOptions.DefaultEpochs);
-        return new RunFacts(store.Count, training.BatchSize, steps, height, width, store.Channels, encoder.FeatureSize) { Encoder = encoder, HasColor = store.HasColor() };
+        if (examples.Count < training.BatchSize)
+            throw new ArgumentException($"There are {examples.Count} {examples.Name}, fewer than one batch of {training.BatchSize}: lower TrainingOptions.BatchSize or bring more rows.");
+        long stepsPerEpoch = examples.Count / training.BatchSize;
+        return examples.Facts(training.BatchSize, training.Steps ?? stepsPerEpoch * (training.Epochs ?? TrainingOptions.DefaultEpochs));
     }
 
-    private static void CopyWeights(PretrainedEncoder from, ImageEncoder encoder, int channels, nn.Module<Tensor, Tensor> to)
+    private static void CopyWeights(PretrainedEncoder from, ModelInput input, nn.Module<Tensor, Tensor> to)
     {
-        if (from.Manifest.Encoder != encoder || from.Manifest.Channels != channels)
-            throw new ArgumentException($"The earlier encoder is {from.Manifest.Encoder} on {from.Manifest.Channels} channels, this Fit asks for {encoder} on {channels}: give the same encoder and pictures.");
+        ModelInput earlier = from.Manifest.Input;
+        if (earlier.Network != input.Network || earlier.Channels != input.Channels)
+            throw new ArgumentException($"The earlier encoder is {earlier.Network} on {earlier.Channels} channels, this Fit asks for {input.Network} on {input.Channels}: give the same encoder and data of the same kind.");
         ModuleState.Copy(from.Module, to);
     }
 }

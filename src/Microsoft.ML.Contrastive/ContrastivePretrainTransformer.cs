@@ -12,7 +12,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Contrastive;
 
 /// <summary>
-/// A fitted encoder: adds a known-size vector of Single, the representation of each row's picture. Rows are featurized in
+/// A fitted encoder: adds a known-size vector of Single, the representation of each row's picture or sequence. Rows are featurized in
 /// batches, whatever way they are read; any number of threads may transform at once. Saved and loaded in ML.NET's model
 /// zip. Dispose it, or the chain that holds it, to free the network's memory at once.
 /// </summary>
@@ -36,14 +36,14 @@ public sealed class ContrastivePretrainTransformer : ITransformer, IDisposable
     /// <summary>Name of the column of features.</summary>
     public string OutputColumnName => _encoder.Manifest.OutputColumn;
 
-    /// <summary>Name of the column of pictures.</summary>
+    /// <summary>Name of the column of pictures or sequences.</summary>
     public string InputColumnName => _encoder.Manifest.InputColumn;
 
     /// <summary>D, the length of the feature vector.</summary>
-    public int FeatureSize => _encoder.Manifest.Encoder.FeatureSize;
+    public int FeatureSize => Encoder.FeatureSize;
 
     /// <summary>The network's shape.</summary>
-    public ImageEncoder Encoder => _encoder.Manifest.Encoder;
+    public Encoder Encoder => _encoder.Manifest.Input.Network;
 
     /// <summary>How it was trained, as JSON: method and settings, steps, rows, seed.</summary>
     public string TrainingRecord => _encoder.Manifest.Training?.ToJsonString() ?? "{}";
@@ -110,8 +110,7 @@ public sealed class ContrastivePretrainTransformer : ITransformer, IDisposable
         (Device device, string? warning) = ContextSettings.ChooseDevice(environment);
         nn.Module<Tensor, Tensor> module = null!;
         ModelEntries.Read(ctx, WeightsEntry, stream => module = ModelEntries.ReadModule(
-            stream, WeightsEntry, manifest.Encoder.CountWeights(manifest.Channels, manifest.Height, manifest.Width),
-            () => manifest.Encoder.CreateModule(manifest.Channels, manifest.Height, manifest.Width, seed: 0), device));
+            stream, WeightsEntry, manifest.Input.CountWeights(), () => manifest.Input.CreateModule(seed: 0), device));
         var transformer = new ContrastivePretrainTransformer(environment, new PretrainedEncoder(manifest, module, device));
         if (warning is not null)
             transformer.Log(channel => channel.Warning(warning));
@@ -139,7 +138,7 @@ public sealed class ContrastivePretrainTransformer : ITransformer, IDisposable
     /// <summary>Binds the encoder to one input schema.</summary>
     private sealed class Mapper(ContrastivePretrainTransformer owner, DataViewSchema schema) : IBatchMapper
     {
-        private readonly ImageColumn _column = owner._encoder.Manifest.Bind(schema);
+        private readonly InputColumn _column = InputColumn.Bind(owner._encoder.Manifest, schema);
 
         public DataViewSchema.DetachedColumn[] GetOutputColumns()
             => [new(owner.OutputColumnName, new VectorDataViewType(NumberDataViewType.Single, owner.FeatureSize))];
@@ -152,7 +151,7 @@ public sealed class ContrastivePretrainTransformer : ITransformer, IDisposable
         {
             if (slots > 1)
                 owner.CountPass();
-            return new PictureWorker(owner.Weights, input, _column, slots, owner.FeatureSize);
+            return new NetworkWorker(owner.Weights, input, _column, slots, owner.FeatureSize);
         }
 
         void ICanSaveModel.Save(ModelSaveContext ctx) => ((ICanSaveModel)owner).Save(ctx);
@@ -170,5 +169,7 @@ internal sealed class FittedEncoderEstimator(IHostEnvironment environment, Pretr
     }
 
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
-        => ContrastivePretrainEstimator.AddFeatures(inputSchema, encoder.Manifest.OutputColumn, encoder.Manifest.InputColumn, encoder.Manifest.ImageShape);
+        => ContrastivePretrainEstimator.AddFeatures(
+            inputSchema, encoder.Manifest.OutputColumn, encoder.Manifest.InputColumn,
+            (encoder.Manifest.Input as PictureInput)?.ImageShape, (encoder.Manifest.Input as SequenceInput)?.Shape);
 }

@@ -71,12 +71,13 @@ public sealed class DistilEstimator : IEstimator<ImageClassifierTransformer>
             throw new ArgumentOutOfRangeException(nameof(options.Weight), options.Weight, "The weight of distillation must be from 0 to 1.");
         if (options.Weight < 1 && options.LabelColumnName is null)
             throw new ArgumentException("A Weight below 1 leaves the rest to labels: say which column has them (LabelColumnName), or leave Weight at 1.", nameof(options.Weight));
-        EncoderManifest teacher = options.Teacher.Network.Manifest, start = options.StartsFrom?.Weights.Manifest ?? teacher;
-        if (options.StartsFrom is { } given && options.Student is { } student && student != given.Encoder)
-            throw new ArgumentException($"StartsFrom has the weights of {given.Encoder}, the Student is {student}: leave one of them out.", nameof(options.Student));
+        EncoderManifest manifest = options.Teacher.Network.Manifest;
+        PictureInput teacher = manifest.Pictures(), start = options.StartsFrom?.Weights.Manifest.Pictures() ?? teacher;
+        if (options.StartsFrom is not null && options.Student is { } student && student != start.Encoder)
+            throw new ArgumentException($"StartsFrom has the weights of {start.Encoder}, the Student is {student}: leave one of them out.", nameof(options.Student));
         if ((start.Height, start.Width, start.Channels) != (teacher.Height, teacher.Width, teacher.Channels))
             throw new ArgumentException($"StartsFrom takes pictures of {start.Height} x {start.Width} x {start.Channels}, the teacher of {teacher.Height} x {teacher.Width} x {teacher.Channels}: both must see the same views.", nameof(options.StartsFrom));
-        ImageEncoder shape = options.Student ?? options.StartsFrom?.Encoder.ForFineTuning ?? teacher.Encoder;
+        ImageEncoder shape = options.Student ?? (options.StartsFrom is null ? teacher.Encoder : start.Encoder.ForFineTuning);
         shape.Validate();
         shape.CheckChannels(teacher.Channels);
         if (Math.Min(teacher.Height, teacher.Width) < shape.MinImageSize)
@@ -86,11 +87,7 @@ public sealed class DistilEstimator : IEstimator<ImageClassifierTransformer>
         _host = environment.Register(nameof(DistilEstimator));
         _options = options;
         Columns = new ClassifierColumns(
-            teacher with
-            {
-                Encoder = shape,
-                Normalization = shape.TakesUnitPixels ? Normalization.None(teacher.Channels) : options.StartsFrom is null ? teacher.Normalization : start.Normalization,
-            },
+            manifest.With(shape, shape.TakesUnitPixels ? Normalization.None(teacher.Channels) : start.Normalization),
             options.ImageColumnName, options.LabelColumnName, options.PredictedLabelColumnName, options.ScoreColumnName);
         Recipe(ClassifierData.None, teach: null).Validate(options.Training.BatchSize);
     }
@@ -116,7 +113,7 @@ public sealed class DistilEstimator : IEstimator<ImageClassifierTransformer>
         PretrainedEncoder teacher = _options.Teacher.Network.Share();
         try
         {
-            Func<Tensor, Tensor> teach = new Teaching(teacher, Columns.Manifest.Normalization).Logits;
+            Func<Tensor, Tensor> teach = new Teaching(teacher, Columns.Manifest.Input.Normalization).Logits;
             return new ClassifierFit(_host, device, ContextSettings.Seed(_environment))
             {
                 Warning = warning,
@@ -152,7 +149,7 @@ public sealed class DistilEstimator : IEstimator<ImageClassifierTransformer>
         public Tensor Logits(Tensor views)
         {
             using var noGradient = no_grad();
-            Normalization own = teacher.Manifest.Normalization;
+            Normalization own = teacher.Manifest.Input.Normalization;
             if (!own.Mean.SequenceEqual(student.Mean) || !own.Deviation.SequenceEqual(student.Deviation))
                 views = views.mul(PerChannel(student.Deviation)).add(PerChannel(student.Mean)).sub(PerChannel(own.Mean)).div(PerChannel(own.Deviation));
             return teacher.Module.forward(views.to(teacher.Device)).to(views.device);

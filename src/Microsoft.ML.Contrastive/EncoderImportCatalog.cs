@@ -29,11 +29,10 @@ public static class EncoderImportCatalog
         if (warning is not null)
             channel.Warning(warning);
         using var reader = SafeTensorsReader.Open(options.Path);
-        nn.Module<Tensor, Tensor> module = manifest.Encoder.CreateModule(
-            manifest.Channels, manifest.Height, manifest.Width, ContextSettings.Seed(environment) ?? Random.Shared.Next());
+        nn.Module<Tensor, Tensor> module = manifest.Input.CreateModule(ContextSettings.Seed(environment) ?? Random.Shared.Next());
         try
         {
-            (string prefix, IReadOnlyList<ImportedTensor> tensors) = WeightImport.Load(reader, manifest.Encoder, module, options.Prefix, options.AllowMissing);
+            (string prefix, IReadOnlyList<ImportedTensor> tensors) = WeightImport.Load(reader, manifest.Pictures().Encoder, module, options.Prefix, options.AllowMissing);
             module.to(device).eval();
             var imported = new ImportedEncoder(new ContrastivePretrainTransformer(environment, new PretrainedEncoder(manifest, module, device)), prefix, tensors);
             channel.Info(imported.ToString());

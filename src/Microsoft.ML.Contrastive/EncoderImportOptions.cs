@@ -68,7 +68,7 @@ public sealed record EncoderImportOptions
         int channels = ImageShape?.Channels ?? 3, height = ImageSize ?? ImageShape?.Height ?? 224, width = ImageSize ?? ImageShape?.Width ?? 224;
         Encoder.CheckChannels(channels);
         ArgumentOutOfRangeException.ThrowIfLessThan(Math.Min(height, width), Encoder.MinImageSize, nameof(ImageSize));
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(Math.Max(height, width), EncoderManifest.MaxSide, nameof(ImageSize));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(Math.Max(height, width), PictureInput.MaxSide, nameof(ImageSize));
         Encoder.CheckSize(height, width);
         return new EncoderManifest
         {
@@ -76,17 +76,20 @@ public sealed record EncoderImportOptions
             Library = LibraryVersion.Current,
             OutputColumn = OutputColumnName,
             InputColumn = InputColumnName ?? OutputColumnName,
-            ImageShape = ImageShape,
-            MissingImages = MissingImages,
-            Height = height,
-            Width = width,
-            Channels = channels,
-            Normalization = Encoder.TakesUnitPixels && Mean is null && Deviation is null
-                ? Normalization.None(channels)
-                : new Normalization(
-                    PerChannel(Mean ?? [0.485f, 0.456f, 0.406f], channels, float.IsFinite, nameof(Mean), "finite"),
-                    PerChannel(Deviation ?? [0.229f, 0.224f, 0.225f], channels, value => value > 0 && float.IsFinite(value), nameof(Deviation), "above 0 and finite")),
-            Encoder = Encoder,
+            Input = new PictureInput
+            {
+                ImageShape = ImageShape,
+                MissingImages = MissingImages,
+                Height = height,
+                Width = width,
+                Channels = channels,
+                Normalization = Encoder.TakesUnitPixels && Mean is null && Deviation is null
+                    ? Normalization.None(channels)
+                    : new Normalization(
+                        PerChannel(Mean ?? [0.485f, 0.456f, 0.406f], channels, float.IsFinite, nameof(Mean), "finite"),
+                        PerChannel(Deviation ?? [0.229f, 0.224f, 0.225f], channels, value => value > 0 && float.IsFinite(value), nameof(Deviation), "above 0 and finite")),
+                Encoder = Encoder,
+            },
             BatchSize = TransformBatchSize,
             Training = new() { ["method"] = "imported", ["file"] = System.IO.Path.GetFileName(Path) },
         };

@@ -79,7 +79,8 @@ public sealed class FineTuneEstimator : IEstimator<ImageClassifierTransformer>
             throw new ArgumentOutOfRangeException(nameof(options.Trains), options.Trains, "Choose TrainedLayers.Head, LastStages or All.");
         if (!(options.LabelSmoothing >= 0 && options.LabelSmoothing < 1))
             throw new ArgumentOutOfRangeException(nameof(options.LabelSmoothing), options.LabelSmoothing, "The label smoothing must be at least 0 and below 1.");
-        Shape = options.FromMiddleLayer ? options.Encoder.Encoder.ForFineTuning : options.Encoder.Encoder;
+        ImageEncoder encoder = options.Encoder.Weights.Manifest.Pictures().Encoder;
+        Shape = options.FromMiddleLayer ? encoder.ForFineTuning : encoder;
         if (options.Stages < 1 || options.Stages > Shape.Stages.Count)
             throw new ArgumentOutOfRangeException(nameof(options.Stages), options.Stages, $"The encoder {Shape.GetType().Name} has {Shape.Stages.Count} stages: choose from 1 to {Shape.Stages.Count}.");
         _environment = environment;
@@ -116,7 +117,7 @@ public sealed class FineTuneEstimator : IEstimator<ImageClassifierTransformer>
             return new ClassifierFit(_host, device, ContextSettings.Seed(_environment))
             {
                 Warning = warning,
-                Manifest = Columns.Manifest with { Encoder = Shape },
+                Manifest = Columns.Manifest.With(Shape),
                 StartsFrom = encoder,
                 LabelColumnName = _options.LabelColumnName,
                 PredictedLabelColumnName = _options.PredictedLabelColumnName,

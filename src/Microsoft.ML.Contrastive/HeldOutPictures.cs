@@ -13,26 +13,8 @@ internal sealed class HeldOutPictures(ImageStore store, long[] labels, EncoderMa
     /// <param name="classifier">In evaluation mode, on the run's device; it stays the caller's.</param>
     public double Accuracy(PictureClassifier classifier)
     {
-        PretrainedEncoder network = new PretrainedEncoder(manifest, classifier, device).Share();
-        var maker = new ImageViewMaker(new ImageAugmentation(), manifest.Height, manifest.Width, manifest.Channels, manifest.Normalization);
-        int length = manifest.Height * manifest.Width * manifest.Channels, classes = classifier.Classes, right = 0;
-        var planar = new float[length];
-        var pixels = new float[network.RowsTogether * length];
-        var logits = new float[network.RowsTogether * classes];
-        for (int start = 0; start < store.Count; start += network.RowsTogether)
-        {
-            int rows = Math.Min(network.RowsTogether, store.Count - start);
-            for (int row = 0; row < rows; row++)
-            {
-                maker.MakePlain(store[start + row], planar);
-                PixelOrder.Interleave(planar, manifest.Channels, pixels.AsSpan(row * length, length));
-            }
-            network.Forward(pixels, rows, logits);
-            for (int row = 0; row < rows; row++)
-                if (ClassColumns.Decide(logits.AsSpan(row * classes, classes)) == labels[start + row] + 1)
-                    right++;
-        }
-        return (double)right / store.Count;
+        float[] logits = new PretrainedEncoder(manifest, classifier, device).Share().ForwardAll(store, classifier.Classes); // never released: the network is the caller's
+        return labels.Index().Average(row => ClassColumns.Decide(logits.AsSpan(row.Index * classifier.Classes, classifier.Classes)) == row.Item + 1 ? 1.0 : 0);
     }
 
     public void Dispose() => store.Dispose();

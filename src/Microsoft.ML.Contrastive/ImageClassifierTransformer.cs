@@ -46,7 +46,7 @@ public sealed class ImageClassifierTransformer : ITransformer, IDisposable
     public int ClassCount => Classes.Count;
 
     /// <summary>The network's shape, without the classifier's own layer.</summary>
-    public ImageEncoder Encoder => _network.Manifest.Encoder;
+    public ImageEncoder Encoder => _network.Manifest.Pictures().Encoder;
 
     /// <summary>How it was trained, as JSON, and how what it started from was.</summary>
     public string TrainingRecord => _network.Manifest.Training?.ToJsonString() ?? "{}";
@@ -112,7 +112,7 @@ public sealed class ImageClassifierTransformer : ITransformer, IDisposable
         (Device device, string? warning) = ContextSettings.ChooseDevice(environment);
         nn.Module<Tensor, Tensor> module = null!;
         long weights = PictureClassifier.CountWeights(
-            manifest.Encoder.CountWeights(manifest.Channels, manifest.Height, manifest.Width), manifest.Encoder.FeatureSize, classes.Count);
+            manifest.Input.CountWeights(), manifest.Input.Network.FeatureSize, classes.Count);
         ModelEntries.Read(ctx, WeightsEntry, stream => module = ModelEntries.ReadModule(
             stream, WeightsEntry, weights, () => manifest.CreateClassifier(classes.Count, seed: 0), device));
         var transformer = new ImageClassifierTransformer(environment, new PretrainedEncoder(manifest, module, device), classes);
@@ -130,7 +130,7 @@ public sealed class ImageClassifierTransformer : ITransformer, IDisposable
     /// <summary>Binds the classifier to one input schema.</summary>
     private sealed class Mapper(ImageClassifierTransformer owner, DataViewSchema schema) : IBatchMapper
     {
-        private readonly ImageColumn _column = owner._network.Manifest.Bind(schema);
+        private readonly InputColumn _column = InputColumn.Bind(owner._network.Manifest, schema);
 
         public DataViewSchema.DetachedColumn[] GetOutputColumns() => ClassColumns.Create(owner.Classes, owner.ScoreColumnName);
 
@@ -139,13 +139,13 @@ public sealed class ImageClassifierTransformer : ITransformer, IDisposable
         public ITransformer GetTransformer() => owner;
 
         public IBatchWorker CreateWorker(DataViewRow input, Func<int, bool> activeOutput, int slots)
-            => new Worker(new PictureWorker(owner.Network, input, _column, slots, owner.ClassCount), slots);
+            => new Worker(new NetworkWorker(owner.Network, input, _column, slots, owner.ClassCount), slots);
 
         void ICanSaveModel.Save(ModelSaveContext ctx) => ((ICanSaveModel)owner).Save(ctx);
     }
 
     /// <summary>Output 0 is the predicted label's key, output 1 the scores.</summary>
-    private sealed class Worker(PictureWorker pictures, int slots) : IBatchWorker
+    private sealed class Worker(NetworkWorker pictures, int slots) : IBatchWorker
     {
         private readonly float[] _keys = new float[slots];
 

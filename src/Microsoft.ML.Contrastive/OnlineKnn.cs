@@ -43,12 +43,9 @@ internal sealed class MonitoredPictures(KnnMonitor settings, ImageStore bank, Im
 /// <summary>Measures an encoder between two steps of its training, and remembers it as it was when it was best.</summary>
 internal sealed class OnlineKnn : IDisposable
 {
-    private const int NumbersAtOnce = 1 << 24, RowsAtOnce = 256;
     private readonly MonitoredPictures _pictures;
-    private readonly EncoderManifest _manifest;
     private readonly nn.Module<Tensor, Tensor> _encoder;
     private readonly PretrainedEncoder _forward;
-    private readonly Device _device;
     private readonly Tensor _best, _bestStep;
     private readonly Dictionary<string, Tensor> _kept = [];
 
@@ -58,7 +55,7 @@ internal sealed class OnlineKnn : IDisposable
     /// <param name="device">Where it computes.</param>
     public OnlineKnn(MonitoredPictures pictures, EncoderManifest manifest, nn.Module<Tensor, Tensor> encoder, Device device)
     {
-        (_pictures, _manifest, _encoder, _device) = (pictures, manifest, encoder, device);
+        (_pictures, _encoder) = (pictures, encoder);
         _forward = new PretrainedEncoder(manifest, encoder, device).Share(); // never released: the learner owns the network
         _best = full(1, -1, ScalarType.Float64);
         _bestStep = zeros(1, ScalarType.Int64);
@@ -88,7 +85,7 @@ internal sealed class OnlineKnn : IDisposable
         double accuracy;
         try
         {
-            Tensor bankLabels = tensor(_pictures.Bank.Labels.ToArray(), device: _device), labels = tensor(_pictures.Queries.Labels.ToArray(), device: _device);
+            Tensor bankLabels = tensor(_pictures.Bank.Labels.ToArray(), device: _forward.Device), labels = tensor(_pictures.Queries.Labels.ToArray(), device: _forward.Device);
             Tensor predicted = WeightedKnn.Predict(
                 Features(_pictures.Queries.Pictures), Features(_pictures.Bank.Pictures), bankLabels, _pictures.Classes.Count, _pictures.Settings.K, _pictures.Settings.Temperature);
             accuracy = predicted.eq(labels).to(ScalarType.Float64).mean().item<double>();
@@ -124,20 +121,7 @@ internal sealed class OnlineKnn : IDisposable
     /// <summary>[N, D] of plain views, on the device.</summary>
     private Tensor Features(ImageStore pictures)
     {
-        var maker = new ImageViewMaker(new ImageAugmentation(), _manifest.Height, _manifest.Width, _manifest.Channels, _manifest.Normalization);
-        int length = _manifest.Channels * _manifest.Height * _manifest.Width, size = _manifest.Encoder.FeatureSize;
-        int together = Math.Clamp(NumbersAtOnce / length, 1, RowsAtOnce);
-        float[] planar = new float[length], pixels = new float[together * length], features = new float[pictures.Count * size];
-        for (int start = 0; start < pictures.Count; start += together)
-        {
-            int rows = Math.Min(together, pictures.Count - start);
-            for (int i = 0; i < rows; i++)
-            {
-                maker.MakePlain(pictures[start + i], planar);
-                PixelOrder.Interleave(planar, _manifest.Channels, pixels.AsSpan(i * length, length));
-            }
-            _forward.Forward(pixels, rows, features.AsSpan(start * size, rows * size));
-        }
-        return tensor(features, pictures.Count, size).to(_device);
+        int size = _forward.Manifest.Input.Network.FeatureSize;
+        return tensor(_forward.ForwardAll(pictures, size), pictures.Count, size).to(_forward.Device);
     }
 }

@@ -3,24 +3,26 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.Contrastive;
 
-/// <summary>What a manifest describes: the column that its network takes, and a classifier on its encoder.</summary>
+/// <summary>Classifiers on an encoder of pictures, as a manifest describes them.</summary>
 internal static class PictureNetworks
 {
-    /// <summary>The column of pictures in a schema.</summary>
-    /// <exception cref="ArgumentException">It is missing, or not what the network was trained on.</exception>
-    public static ImageColumn Bind(this EncoderManifest manifest, DataViewSchema schema)
-    {
-        var column = new ImageColumn(schema, manifest.InputColumn, manifest.ImageShape, manifest.MissingImages);
-        return column.Channels == manifest.Channels
-            ? column
-            : throw new ArgumentException($"Column '{manifest.InputColumn}' has pictures of {column.Channels} channels, the encoder was trained on {manifest.Channels}.", nameof(schema));
-    }
+    /// <summary>How the pictures come, and the encoder.</summary>
+    /// <exception cref="ArgumentException">It takes no pictures.</exception>
+    public static PictureInput Pictures(this EncoderManifest manifest) => manifest.Input as PictureInput
+        ?? throw new ArgumentException($"The encoder is a {manifest.Input.Network.GetType().Name}, which takes no pictures: fine-tuning and distillation are for encoders of pictures. Put a trainer of ML.NET behind this one.");
+
+    /// <summary>The same pictures for another encoder.</summary>
+    /// <param name="manifest">Of an encoder of pictures.</param>
+    /// <param name="encoder">Takes its place.</param>
+    /// <param name="normalization">Null: as it is.</param>
+    public static EncoderManifest With(this EncoderManifest manifest, ImageEncoder encoder, Normalization? normalization = null)
+        => manifest with { Input = manifest.Pictures() with { Encoder = encoder, Normalization = normalization ?? manifest.Input.Normalization } };
 
     /// <summary>A classifier with random weights.</summary>
     public static PictureClassifier CreateClassifier(this EncoderManifest manifest, int classes, long seed)
     {
-        nn.Module<Tensor, Tensor> encoder = manifest.Encoder.CreateModule(manifest.Channels, manifest.Height, manifest.Width, seed);
+        nn.Module<Tensor, Tensor> encoder = manifest.Input.CreateModule(seed);
         using var generator = new Generator((ulong)seed + 1);
-        return new PictureClassifier(encoder, manifest.Encoder.FeatureSize, classes, generator);
+        return new PictureClassifier(encoder, manifest.Input.Network.FeatureSize, classes, generator);
     }
 }

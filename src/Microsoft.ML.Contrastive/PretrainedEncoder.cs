@@ -5,14 +5,11 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Contrastive;
 
 /// <summary>
-/// A network, an encoder or a classifier, with what it needs to take pictures: shared by the transformers that were made from one Fit or Load, and
+/// A network, an encoder or a classifier, with what it needs to take examples: shared by the transformers that were made from one Fit or Load, and
 /// disposed with the last of them. Any number of threads may use it at once.
 /// </summary>
 internal sealed class PretrainedEncoder(EncoderManifest manifest, nn.Module<Tensor, Tensor> module, Device device)
 {
-    // libtorch sends one small picture alone through a slow path of its own (which also complains on stderr where NNPACK is
-    // not supported); two take the path of every other batch.
-    private const int SmallPicture = 128 * 128;
     private readonly Lock _lock = new();
     private int _owners;
     private bool _freed;
@@ -23,8 +20,8 @@ internal sealed class PretrainedEncoder(EncoderManifest manifest, nn.Module<Tens
 
     public Device Device { get; } = device;
 
-    /// <summary>The batch that was asked for, within 256 MB of pixels.</summary>
-    public int RowsTogether => Math.Clamp((1 << 26) / (Manifest.Height * Manifest.Width * Manifest.Channels), 1, Manifest.BatchSize);
+    /// <summary>The batch that was asked for, within 256 MB of pixels or other numbers.</summary>
+    public int RowsTogether => Math.Clamp((1 << 26) / Manifest.Input.Numbers, 1, Manifest.BatchSize);
 
     /// <summary>One more transformer, or computation, uses it.</summary>
     /// <exception cref="ObjectDisposedException">The last user has gone.</exception>
@@ -50,16 +47,19 @@ internal sealed class PretrainedEncoder(EncoderManifest manifest, nn.Module<Tens
         Module.Dispose();
     }
 
-    /// <summary>What the network says of <paramref name="rows"/> pictures: features, or one logit for each class.</summary>
-    /// <param name="pixels">Normalised pixels, interleaved: [rows, H, W, C].</param>
+    /// <summary>What the network says of <paramref name="rows"/> examples: features, or one logit for each class.</summary>
+    /// <param name="batch">Holds them.</param>
     /// <param name="rows">At least 1.</param>
-    /// <param name="features">[rows, D].</param>
-    public void Forward(ReadOnlySpan<float> pixels, int rows, Span<float> features)
+    /// <param name="outputs">[rows, D].</param>
+    public void Forward(InputBatch batch, int rows, Span<float> outputs)
     {
         Share(); // a transformer that another thread disposes meanwhile must not take the weights from under native code
         try
         {
-            ForwardShared(pixels, rows, features);
+            using var scope = NewDisposeScope();
+            using var noGradient = no_grad();
+            Tensor output = Module.forward(batch.Take(rows).to(Device)).narrow(0, 0, rows).cpu().contiguous();
+            MemoryMarshal.Cast<byte, float>(output.bytes).CopyTo(outputs);
         }
         finally
         {
@@ -67,14 +67,20 @@ internal sealed class PretrainedEncoder(EncoderManifest manifest, nn.Module<Tens
         }
     }
 
-    private void ForwardShared(ReadOnlySpan<float> pixels, int rows, Span<float> features)
+    /// <summary>What the network says of all pictures of a store, as they are: [pictures, D].</summary>
+    /// <param name="pictures">Sealed.</param>
+    /// <param name="outputSize">D.</param>
+    public float[] ForwardAll(ImageStore pictures, int outputSize)
     {
-        using var scope = NewDisposeScope();
-        using var noGradient = no_grad();
-        int padded = rows == 1 && Manifest.Height * Manifest.Width < SmallPicture ? 2 : rows;
-        Tensor batch = zeros(padded, Manifest.Height, Manifest.Width, Manifest.Channels);
-        pixels[..(rows * Manifest.Height * Manifest.Width * Manifest.Channels)].CopyTo(MemoryMarshal.Cast<byte, float>(batch.bytes));
-        Tensor output = Module.forward(batch.permute(0, 3, 1, 2).to(Device)).narrow(0, 0, rows).cpu().contiguous();
-        MemoryMarshal.Cast<byte, float>(output.bytes).CopyTo(features);
+        var batch = new PictureBatch((PictureInput)Manifest.Input, RowsTogether);
+        var outputs = new float[pictures.Count * outputSize];
+        for (int start = 0; start < pictures.Count; start += RowsTogether)
+        {
+            int rows = Math.Min(RowsTogether, pictures.Count - start);
+            for (int slot = 0; slot < rows; slot++)
+                batch.Put(slot, pictures[start + slot]);
+            Forward(batch, rows, outputs.AsSpan(start * outputSize, rows * outputSize));
+        }
+        return outputs;
     }
 }

@@ -10,8 +10,8 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Contrastive;
 
 /// <summary>One training: all that a Fit has decided, and from there to the trained weights.</summary>
-/// <param name="Store">The pictures.</param>
-/// <param name="Manifest">The encoder's shape, and the size and normalisation of its pictures.</param>
+/// <param name="Examples">What it learns from.</param>
+/// <param name="Manifest">The encoder's shape, and what it takes.</param>
 /// <param name="Method">Resolved.</param>
 /// <param name="Facts">The run.</param>
 /// <param name="Seed">Decides weights, order and views.</param>
@@ -19,7 +19,7 @@ namespace Microsoft.ML.Contrastive;
 /// <param name="Options">Validated.</param>
 /// <param name="Monitored">The pictures of its <see cref="TrainingOptions.Monitor"/>, or null.</param>
 internal sealed record PretrainingRun(
-    ImageStore Store, EncoderManifest Manifest, ContrastiveMethod Method, RunFacts Facts, int Seed, Device Device, TrainingOptions Options,
+    Examples Examples, EncoderManifest Manifest, ContrastiveMethod Method, RunFacts Facts, int Seed, Device Device, TrainingOptions Options,
     MonitoredPictures? Monitored = null)
 {
     /// <summary>What makes this run another than one with other settings: kept in the model for the record.</summary>
@@ -52,7 +52,7 @@ internal sealed record PretrainingRun(
         using var scope = NewDisposeScope();
         using var generator = new Generator((ulong)Seed + 1);
         using Learner learner = Method.CreateLearner(new LearnerSetup(
-            () => Manifest.Encoder.Build(Store.Channels, Manifest.Height, Manifest.Width, generator), Manifest.Encoder.FeatureSize, generator, Facts));
+            () => Manifest.Input.Build(generator), Manifest.Input.Network.FeatureSize, generator, Facts));
         ModuleState.Copy(result, learner.Encoder);
         foreach (MomentumPair pair in learner.MomentumPairs)
             pair.CopyToTarget();
@@ -93,12 +93,9 @@ internal sealed record PretrainingRun(
     private JsonObject Identity(nn.Module? startsFrom)
     {
         JsonObject identity = Record(Method, Facts, Seed);
-        identity["encoder"] = EncoderManifest.Describe(Manifest.Encoder, by: typeof(ImageEncoder));
-        identity["height"] = Manifest.Height;
-        identity["width"] = Manifest.Width;
-        identity["channels"] = Manifest.Channels;
-        identity["normalization"] = EncoderManifest.Describe(Manifest.Normalization);
-        identity["data"] = Store.Fingerprint();
+        foreach ((string name, JsonNode? value) in EncoderManifest.Describe(Manifest.Input, by: typeof(ModelInput))!.AsObject())
+            identity[name] = value?.DeepClone();
+        identity["data"] = Examples.Fingerprint();
         identity["startsFrom"] = startsFrom is null ? "random weights" : Checkpoint.Digest(stream => SafeTensors.Save(stream, startsFrom));
         if (Monitored is not null)
             identity["monitor"] = Monitored.Identity;
@@ -119,14 +116,12 @@ internal sealed record PretrainingRun(
 
     private Func<long, Views> MakeViews()
     {
-        var order = new EpochOrder(Store.Count, Options.BatchSize, (ulong)Seed);
-        var maker = new ImageBatchMaker(
-            row => Store[row], Method.Augmentations!, Manifest.Normalization, Manifest.Height, Manifest.Width, Store.Channels);
+        var order = new EpochOrder(Examples.Count, Options.BatchSize, (ulong)Seed);
+        BatchMaker make = Examples.CreateMaker(Method);
         return step =>
         {
             (long epoch, ReadOnlyMemory<int> batch) = order.Batch(step);
-            Store.Prefetch(batch.Span, CLibrary.ReadAhead);
-            return maker.Make(batch.Span, epoch, (ulong)Seed);
+            return make(batch.Span, epoch, (ulong)Seed);
         };
     }
 
@@ -139,12 +134,12 @@ internal sealed record PretrainingRun(
             Progress = new OnProgress(progress =>
             {
                 Options.Progress?.Report(progress);
-                if (sinceLogged.IsRunning && sinceLogged.Elapsed.TotalSeconds < 10 && progress.Step < progress.TotalSteps && progress.KnnAccuracy is null)
+                if (sinceLogged.IsRunning && sinceLogged.Elapsed.TotalSeconds < 10 && progress.Step < progress.TotalSteps)
                     return;
                 sinceLogged.Restart();
                 channel.Info(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"Step {progress.Step} of {progress.TotalSteps}, epoch {progress.Epoch}: loss {progress.Loss:f4}, rate {progress.LearningRate:g3}, {progress.ItemsPerSecond:f0} pictures/s, embedding deviation {progress.EmbeddingDeviation:f3}, {progress.TimeLeft:hh\\:mm\\:ss} left{(progress.KnnAccuracy is { } knn ? $", nearest neighbours {knn:P1} right" : "")}"));
+                    $"Step {progress.Step} of {progress.TotalSteps}, epoch {progress.Epoch}: loss {progress.Loss:f4}, rate {progress.LearningRate:g3}, {progress.ItemsPerSecond:f0} {Examples.Name}/s, embedding deviation {progress.EmbeddingDeviation:f3}, {progress.TimeLeft:hh\\:mm\\:ss} left{(progress.KnnAccuracy is { } knn ? $", nearest neighbours {knn:P1} right" : "")}"));
             }),
         };
     }

@@ -95,7 +95,7 @@ public sealed class ImageColumnTests : IDisposable
             image.Save(Path.Combine(_folder.FullName, "checks.png"));
         IDataView anySize = Load(_ml.Data.LoadFromEnumerable(rows)), declared = _ml.Transforms.ResizeImages("Image", Side, Side).Fit(anySize).Transform(anySize);
 
-        EncoderManifest shrunk = Manifest(anySize, imageSize: 16), whole = Manifest(declared, imageSize: null);
+        PictureInput shrunk = Manifest(anySize, imageSize: 16), whole = Manifest(declared, imageSize: null);
         Assert.All(shrunk.Normalization.Deviation, deviation => Assert.True(deviation < 0.05));
         Assert.All(whole.Normalization.Deviation, deviation => Assert.Equal(0.5, deviation, 0.01));
         Assert.Equal((Side, Side), (whole.Height, whole.Width));
@@ -114,9 +114,9 @@ public sealed class ImageColumnTests : IDisposable
 
         Row[] vectors = [.. Enumerable.Range(0, 4).Select(seed => new Row { Planar = Planar(seed, 1) })];
         using ContrastivePretrainTransformer encoder = Estimator(new ImageShape(Height, Width, 1)).Untrained(Vectors(vectors, row => row.Planar));
-        Assert.Equal((Height, Width), Size(encoder.Weights.Manifest));
+        Assert.Equal((Height, Width), Size((PictureInput)encoder.Weights.Manifest.Input));
 
-        static (int, int) Size(EncoderManifest manifest) => (manifest.Height, manifest.Width);
+        static (int, int) Size(PictureInput manifest) => (manifest.Height, manifest.Width);
     }
 
     [Fact]
@@ -262,10 +262,10 @@ public sealed class ImageColumnTests : IDisposable
         return encoder.Transform(data).Features();
     }
 
-    private EncoderManifest Manifest(IDataView data, int? imageSize)
+    private PictureInput Manifest(IDataView data, int? imageSize)
     {
         using ContrastivePretrainTransformer encoder = Estimator(null, imageSize).Untrained(data);
-        return encoder.Weights.Manifest;
+        return (PictureInput)encoder.Weights.Manifest.Input;
     }
 
     private ContrastivePretrainEstimator Estimator(ImageShape? shape, int? imageSize = null, string column = "Image")

@@ -154,14 +154,23 @@ public sealed class ModelZipTests(ModelZipTests.Saved saved) : IClassFixture<Mod
         { "normalization", """{ "mean": [0.5], "deviation": [0] }""", "'Normalization'" },
         { "normalization", """{ "mean": [1e39], "deviation": [1] }""", "'Normalization'" },
         { "unknown", "1", "unknown" },
+        { "input", """{ "kind": "sounds" }""", "sounds" },
+        { "input", Sequences(length: 1_000_000_000, size: 3), "numbers" },
+        { "input", Sequences(length: 64, size: 3), "'Normalization'" },
+        { "input", Sequences(length: 5, size: 1), "Halvings" },
+        { "input", Sequences(length: 64, size: 1), "doesn't fit the model" },
     };
+
+    private static string Sequences(int length, int size)
+        => $$$"""{ "kind": "sequences", "shape": { "length": {{{length}}}, "size": {{{size}}} }, "channels": {{{size}}}, "normalization": { "mean": [0], "deviation": [1] }, "encoder": { "width": 1 } }""";
 
     [Theory]
     [MemberData(nameof(EditedManifests))]
     public void An_edited_manifest_is_refused_with_the_field_that_is_wrong(string field, string value, string message)
     {
         JsonObject manifest = JsonNode.Parse(Entry(saved.Zip, Manifest))!.AsObject();
-        manifest[field] = JsonNode.Parse(value);
+        JsonObject input = manifest["input"]!.AsObject();
+        (input.ContainsKey(field) ? input : manifest)[field] = JsonNode.Parse(value);
         AssertRefused(message, Edit(Manifest, Encoding.UTF8.GetBytes(manifest.ToJsonString())));
     }
 
@@ -170,12 +179,13 @@ public sealed class ModelZipTests(ModelZipTests.Saved saved) : IClassFixture<Mod
     {
         string[] optional = ["imageShape", "missingImages", "training"];
         JsonObject manifest = JsonNode.Parse(Entry(saved.Zip, Manifest))!.AsObject();
-        foreach (string field in manifest.Select(property => property.Key).Except(optional).ToArray())
-        {
-            JsonObject edited = manifest.DeepClone().AsObject();
-            edited.Remove(field);
-            AssertRefused("damaged or edited", Edit(Manifest, Encoding.UTF8.GetBytes(edited.ToJsonString())));
-        }
+        foreach (Func<JsonObject, JsonObject> part in new Func<JsonObject, JsonObject>[] { whole => whole, whole => whole["input"]!.AsObject() })
+            foreach (string field in part(manifest).Select(property => property.Key).Except(optional).ToArray())
+            {
+                JsonObject edited = manifest.DeepClone().AsObject();
+                part(edited).Remove(field);
+                AssertRefused("damaged or edited", Edit(Manifest, Encoding.UTF8.GetBytes(edited.ToJsonString())));
+            }
     }
 
     [Fact]

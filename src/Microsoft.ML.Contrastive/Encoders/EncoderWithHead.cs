@@ -62,7 +62,7 @@ public sealed record EncoderWithHead(ImageEncoder Backbone, int HeadSize) : Imag
             throw new ArgumentOutOfRangeException(nameof(HeadSize), HeadSize, $"The HeadSize of an EncoderWithHead must be from 1 to {MaxHeadSize}.");
         if (!Enum.IsDefined(FeaturesFrom))
             throw new ArgumentOutOfRangeException(nameof(FeaturesFrom), FeaturesFrom, "Choose FeatureLayer.Backbone or FeatureLayer.Middle.");
-        if (!Enum.IsDefined(Norm))
+        if (Norm is not (HeadNorm.Batch or HeadNorm.None))
             throw new ArgumentOutOfRangeException(nameof(Norm), Norm, "Choose HeadNorm.Batch or HeadNorm.None.");
     }
 

@@ -15,24 +15,21 @@ public enum Stem
 }
 
 /// <summary>
-/// The shape of a network that turns a picture into a vector, as data: kept in the model's manifest, built when needed.
+/// The shape of a network that turns a picture into a vector.
 /// The set of encoders is closed, so that no model file can name code.
 /// </summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
 [JsonDerivedType(typeof(SmallConvNet), "smallConvNet")]
 [JsonDerivedType(typeof(ResNet), "resNet")]
 [JsonDerivedType(typeof(VisionTransformer), "visionTransformer")]
+[JsonDerivedType(typeof(PatchEncoder), "patchEncoder")]
 [JsonDerivedType(typeof(LuminanceAndColor), "luminanceAndColor")]
 [JsonDerivedType(typeof(EncoderWithHead), "encoderWithHead")]
-public abstract record ImageEncoder
+public abstract record ImageEncoder : Encoder
 {
     private protected ImageEncoder()
     {
     }
-
-    /// <summary>D, the length of the representation.</summary>
-    [JsonIgnore]
-    public abstract int FeatureSize { get; }
 
     /// <summary>Smallest height and width that it can take, in pixels.</summary>
     [JsonIgnore]
@@ -77,6 +74,12 @@ public abstract record ImageEncoder
     public static VisionTransformer ViTBase(int patch = 16, PositionEmbedding positions = PositionEmbedding.SinCos)
         => new() { Patch = patch, Width = 768, Heads = 12, Positions = positions };
 
+    /// <summary>A grid of patches that one small network sees each by itself, CPC's; see <see cref="Contrastive.PatchEncoder"/>.</summary>
+    /// <param name="width">Channels of the first convolution, 1 to 128. The default value is 32, which gives 256 features.</param>
+    /// <param name="grid">Areas a side that the patches are averaged over, 1 to 4; features grow by its square. The default value is 1.</param>
+    /// <param name="patch">Side of a patch in pixels, 8, 16, 32 or 64; pictures are resized to four times as many. The default value is 16.</param>
+    public static PatchEncoder PatchEncoder(int width = 32, int grid = 1, int patch = 16) => new() { Width = width, Grid = grid, Patch = patch };
+
     /// <summary>Two networks, of which one sees a picture's luminance and the other its colour; see <see cref="Contrastive.LuminanceAndColor"/>.</summary>
     public static LuminanceAndColor LuminanceAndColor(ImageEncoder luminance, ImageEncoder color) => new(luminance, color);
 
@@ -93,9 +96,6 @@ public abstract record ImageEncoder
 
     /// <summary>The same network with about half the width, and so a quarter of the work.</summary>
     internal abstract ImageEncoder HalfWidth();
-
-    /// <summary>Throws when a setting is out of its range.</summary>
-    internal abstract void Validate();
 
     /// <summary>Throws when pictures of this size, which is at least <see cref="MinImageSize"/>, do not suit the network.</summary>
     internal virtual void CheckSize(int height, int width)

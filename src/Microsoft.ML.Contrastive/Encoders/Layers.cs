@@ -76,18 +76,27 @@ internal sealed class WeightNormLinear : nn.Module<Tensor, Tensor>
     }
 }
 
-/// <summary>A square convolution without bias; weights normal with deviation sqrt(2 / fan-out) (He et al. 2015).</summary>
+/// <summary>A convolution without bias; weights normal with deviation sqrt(2 / fan-out) (He et al. 2015).</summary>
 internal sealed class Convolution : nn.Module<Tensor, Tensor>
 {
     private readonly Parameter weight;
     private readonly long[] _stride, _padding;
 
+    /// <summary>A square one, padded so that stride 1 keeps the size.</summary>
     public Convolution(long inputs, long outputs, int kernel, int stride, Generator generator)
+        : this(inputs, outputs, (kernel, kernel), (stride, stride), (kernel / 2, kernel / 2), generator)
+    {
+    }
+
+    /// <summary>One that differs along rows and columns.</summary>
+    public Convolution(
+        long inputs, long outputs, (int Height, int Width) kernel, (int Height, int Width) stride, (int Height, int Width) padding, Generator generator)
         : base(nameof(Convolution))
     {
-        weight = new Parameter(empty(outputs, inputs, kernel, kernel).normal_(0, Math.Sqrt(2.0 / (outputs * kernel * kernel)), generator));
-        _stride = [stride, stride];
-        _padding = [kernel / 2, kernel / 2];
+        weight = new Parameter(empty(outputs, inputs, kernel.Height, kernel.Width)
+            .normal_(0, Math.Sqrt(2.0 / (outputs * kernel.Height * kernel.Width)), generator));
+        _stride = [stride.Height, stride.Width];
+        _padding = [padding.Height, padding.Width];
         register_parameter(nameof(weight), weight);
     }
 

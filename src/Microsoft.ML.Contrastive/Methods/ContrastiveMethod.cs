@@ -7,9 +7,9 @@ namespace Microsoft.ML.Contrastive;
 /// <param name="Rows">Examples to learn from.</param>
 /// <param name="BatchSize">N, examples a step.</param>
 /// <param name="TotalSteps">Steps of the whole run.</param>
-/// <param name="ImageHeight">Height of a view in pixels.</param>
-/// <param name="ImageWidth">Width of a view in pixels.</param>
-/// <param name="Channels">1 or 3.</param>
+/// <param name="ImageHeight">Height of a view in pixels; 0 where the examples are sequences.</param>
+/// <param name="ImageWidth">Width of a view in pixels; 0 where the examples are sequences.</param>
+/// <param name="Channels">1 or 3 of pictures; d, numbers at each time, of sequences.</param>
 /// <param name="FeatureSize">D, the length of the encoder's representation.</param>
 public sealed record RunFacts(long Rows, int BatchSize, long TotalSteps, int ImageHeight, int ImageWidth, int Channels, int FeatureSize)
 {
@@ -17,10 +17,13 @@ public sealed record RunFacts(long Rows, int BatchSize, long TotalSteps, int Ima
     public long StepsPerEpoch => Rows / BatchSize;
 
     /// <summary>The network, where it is known and one of the library's: some recipes differ between convolutions and transformers.</summary>
-    public ImageEncoder? Encoder { get; init; }
+    public Encoder? Encoder { get; init; }
+
+    /// <summary>T, times of a sequence; 0, the default, where the examples are pictures.</summary>
+    public int SequenceLength { get; init; }
 
     /// <summary>False where all pictures are gray, in one channel or in three equal ones.</summary>
-    public bool HasColor { get; init; } = Channels == 3;
+    public bool HasColor { get; init; } = Channels == 3 && ImageHeight > 0;
 
     /// <summary>True for views under 64 pixels, where papers on CIFAR-10 change the recipe: no blur, smaller heads.</summary>
     public bool SmallImages => Math.Min(ImageHeight, ImageWidth) < 64;
@@ -89,13 +92,14 @@ public abstract record ContrastiveMethod
     internal ContrastiveMethod ResolveFully(RunFacts facts)
     {
         ContrastiveMethod method = Resolve(facts);
-        string? missing = method.Augmentations is null ? nameof(Augmentations)
+        bool ofPictures = facts.SequenceLength == 0;
+        string? missing = method.Augmentations is null && ofPictures ? nameof(Augmentations)
             : method.Optimizer is null ? nameof(Optimizer)
             : method.LearningRate is null ? nameof(LearningRate) : null;
         if (missing is not null)
             throw new ArgumentException($"{GetType().Name}.Resolve left {missing} null: fill it there, or set it on the method.", missing);
         method.Validate(facts.BatchSize);
-        foreach ((int view, ImageAugmentation recipe) in method.Augmentations!.Index())
+        foreach ((int view, ImageAugmentation recipe) in (method.Augmentations ?? []).Index())
             if (recipe.Size is { } size)
                 CheckViewSize(view, size, facts);
         return method;
@@ -104,7 +108,8 @@ public abstract record ContrastiveMethod
     /// <summary>A view that the network can't take is refused here, by name: within a step it would end in native code.</summary>
     private void CheckViewSize(int view, int size, RunFacts facts)
     {
-        int least = facts.Encoder?.MinImageSize ?? 1, multiple = facts.Encoder?.SideMultiple ?? 1, most = Math.Max(facts.ImageHeight, facts.ImageWidth);
+        var encoder = facts.Encoder as ImageEncoder;
+        int least = encoder?.MinImageSize ?? 1, multiple = encoder?.SideMultiple ?? 1, most = Math.Max(facts.ImageHeight, facts.ImageWidth);
         if (size < least || size > most || size % multiple != 0)
             throw new ArgumentException($"Augmentations[{view}].Size of {GetType().Name} is {size} pixels, but must be from {least}, the encoder's minimum, to {most}, the run's size{(multiple > 1 ? $", and a multiple of the patch, {multiple}" : "")}.", nameof(Augmentations));
     }
@@ -113,8 +118,17 @@ public abstract record ContrastiveMethod
     /// <exception cref="ArgumentException">A setting is out of its range or does not fit the run.</exception>
     public abstract ContrastiveMethod Resolve(RunFacts facts);
 
+    /// <summary>The encoder that this method trains where the user chose none, for views of which the shorter side has so many pixels.</summary>
+    internal virtual ImageEncoder DefaultEncoder(int side) => side < 64 ? ImageEncoder.SmallConvNet() : ImageEncoder.ResNet18();
+
     /// <summary>The encoder that this method trains where the user chose <paramref name="chosen"/>.</summary>
+    /// <exception cref="ArgumentException">It can't train that one; the message says which it can.</exception>
     internal virtual ImageEncoder EncoderFor(ImageEncoder chosen) => chosen;
+
+    /// <summary>The encoder that this method trains on sequences; null for its default.</summary>
+    /// <exception cref="ArgumentException">It learns from pictures alone.</exception>
+    internal virtual SequenceEncoder EncoderFor(SequenceEncoder? chosen)
+        => throw new ArgumentException($"{GetType().Name} learns from views of pictures, and a sequence has none: choose new Cpc() for sequences, or give an ImageShape instead of a SequenceShape where the vectors hold pictures.", nameof(chosen));
 
     /// <summary>Builds what trains. Called on a resolved record.</summary>
     public abstract Learner CreateLearner(LearnerSetup setup);

@@ -28,7 +28,8 @@ internal static class MultiCrop
     /// <summary>96 / 224 of the shorter side, as published, in whole patches, and not below the encoder's minimum.</summary>
     public static int LocalSide(RunFacts facts)
     {
-        int multiple = facts.Encoder?.SideMultiple ?? 1, least = facts.Encoder?.MinImageSize ?? 1;
+        var encoder = facts.Encoder as ImageEncoder;
+        int multiple = encoder?.SideMultiple ?? 1, least = encoder?.MinImageSize ?? 1;
         int share = (int)Math.Round(PublishedShare * Math.Min(facts.ImageHeight, facts.ImageWidth) / multiple) * multiple;
         return Math.Max(share, least);
     }

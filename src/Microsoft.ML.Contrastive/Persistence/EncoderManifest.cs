@@ -14,8 +14,8 @@ internal sealed record EncoderManifest
     /// <summary>The newest form that this library knows; a file with a higher number is refused.</summary>
     public const int CurrentFormat = 1;
 
-    /// <summary>Bounds of what can be fitted and loaded.</summary>
-    public const int MaxSide = 4096, MaxBatchSize = 65_536;
+    /// <summary>Bound of what can be fitted and loaded.</summary>
+    public const int MaxBatchSize = 65_536;
 
     /// <summary>Characters of a manifest that are read; one of ours has some thousands.</summary>
     public const int MaxLength = 1 << 18;
@@ -29,21 +29,8 @@ internal sealed record EncoderManifest
 
     public required string InputColumn { get; init; }
 
-    /// <summary>Null where the input column holds MLImage.</summary>
-    public ImageShape? ImageShape { get; init; }
-
-    public MissingImages MissingImages { get; init; }
-
-    /// <summary>Rows and columns of pixels, and channels, of what the network takes.</summary>
-    public required int Height { get; init; }
-
-    public required int Width { get; init; }
-
-    public required int Channels { get; init; }
-
-    public required Normalization Normalization { get; init; }
-
-    public required ImageEncoder Encoder { get; init; }
+    /// <summary>What the network takes, and the network.</summary>
+    public required ModelInput Input { get; init; }
 
     /// <summary>Rows that are featurized together.</summary>
     public required int BatchSize { get; init; }
@@ -115,19 +102,10 @@ internal sealed record EncoderManifest
 
     private void Check()
     {
-        Encoder.Validate();
-        ImageShape?.Validate();
+        Input.Check();
         Require(Format >= 1, nameof(Format));
-        Require(Height is >= 1 and <= MaxSide, nameof(Height));
-        Require(Width is >= 1 and <= MaxSide, nameof(Width));
-        Require(Channels == (ImageShape?.Channels ?? 3), nameof(Channels));
-        Require(Math.Min(Height, Width) >= Encoder.MinImageSize, nameof(Encoder));
-        Encoder.CheckSize(Height, Width);
-        Encoder.CheckChannels(Channels);
         Require(BatchSize is >= 1 and <= MaxBatchSize, nameof(BatchSize));
         Require(!string.IsNullOrEmpty(OutputColumn) && !string.IsNullOrEmpty(InputColumn), nameof(InputColumn));
-        Require(Normalization.Mean.Length == Channels && Normalization.Deviation.Length == Channels, nameof(Normalization));
-        Require(Normalization.Mean.All(float.IsFinite) && Normalization.Deviation.All(value => value > 0 && float.IsFinite(value)), nameof(Normalization));
 
         static void Require(bool condition, string field)
         {

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Contrastive;
 
 /// <summary>
-/// The views of one batch: for images one tensor [N, C, H, W] per view, in single precision, normalised per channel.
+/// The views of one batch, in single precision, normalised per channel: of pictures one tensor [N, C, H, W] per view, of sequences one [N, T, d].
 /// Row i of every view comes from the same example. Disposing it disposes the tensors.
 /// </summary>
 public sealed class Views : IDisposable

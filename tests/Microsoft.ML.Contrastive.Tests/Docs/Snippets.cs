@@ -28,6 +28,16 @@ internal static class Snippets
         encoder.Dispose();
     }
 
+    public static SequenceEncoder Sequences(MLContext ml, IDataView unlabelled)
+    {
+        var encoder = ml.Transforms.ContrastivePretrain("Features", "Window", new Cpc(),
+                sequence: new SequenceShape(Length: 128, Size: 6))
+            .Fit(unlabelled);
+        encoder.Dispose();
+        var network = new SequenceEncoder { Width = 16, Halvings = 2, ContextSize = 128 };
+        return network;
+    }
+
     public static TrainingOptions LargeData()
     {
         var training = new TrainingOptions { MemoryBudget = 1L << 30, ScratchFolder = "scratch" };

@@ -79,6 +79,9 @@ public sealed class ImageEncoderTests
         { ImageEncoder.ResNet152() with { Width = 8, SelectiveKernels = true }, 3, 64 },
         { new EncoderWithHead(ImageEncoder.SmallConvNet(4), 20), 1, 28 },
         { new EncoderWithHead(ImageEncoder.ResNet18(Stem.Small) with { Width = 8 }, 20) { FeaturesFrom = FeatureLayer.Middle, Norm = HeadNorm.None }, 3, 32 },
+        { ImageEncoder.PatchEncoder(4), 1, 28 },
+        { ImageEncoder.PatchEncoder(2, grid: 2, patch: 8), 3, 33 },
+        { ImageEncoder.PatchEncoder(2, patch: 64), 3, 256 },
         { ImageEncoder.LuminanceAndColor(ImageEncoder.SmallConvNet(4), new ResNet { Stem = Stem.Small, Width = 8 }), 3, 32 },
         { new VisionTransformer { Patch = 4, Width = 32, Depth = 2, Heads = 2 }, 1, 28 },
         { new VisionTransformer { Patch = 7, Width = 48, Depth = 1, Heads = 3, Positions = PositionEmbedding.Learned }, 3, 28 },
@@ -108,6 +111,7 @@ public sealed class ImageEncoderTests
     {
         { ImageEncoder.SmallConvNet(32, grid: 2), ImageEncoder.SmallConvNet(16, grid: 2) },
         { ImageEncoder.SmallConvNet(1), ImageEncoder.SmallConvNet(1) },
+        { ImageEncoder.PatchEncoder(32, grid: 2, patch: 32), ImageEncoder.PatchEncoder(16, grid: 2, patch: 32) },
         { ImageEncoder.ResNet50(), ImageEncoder.ResNet50() with { Width = 32 } },
         { new ResNet { Width = 8 }, new ResNet { Width = 8 } },
         { new EncoderWithHead(ImageEncoder.SmallConvNet(8), 64), new EncoderWithHead(ImageEncoder.SmallConvNet(4), 32) },

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -10,7 +11,7 @@ namespace Microsoft.ML.Contrastive.Tests.KnownAnswers;
 /// A few training steps of a method at toy size, through its real learner and the library's own step. All sizes, and what
 /// stands in encoder and heads, are read from the names and shapes of the initial tensors.
 /// </summary>
-internal static class TrajectoryAnswers
+internal static partial class TrajectoryAnswers
 {
     public static IReadOnlyDictionary<string, Answer> All { get; } = new Dictionary<string, Answer>
     {
@@ -29,6 +30,9 @@ internal static class TrajectoryAnswers
         ["trajectory_instdisc_nce"] = given => Train(given, InstDisc(given, BankContrast.Nce)),
         ["trajectory_instdisc_nce_proximal"] = given => Train(given, InstDisc(given, BankContrast.Nce)),
         ["trajectory_cmc"] = given => Train(given, Cmc(given)),
+        ["trajectory_cpc_sequence"] = given => Train(given, Cpc(given, CpcCandidates.SamePosition) with { LastContextOnly = true }),
+        ["trajectory_cpc_positions"] = given => Train(given, Cpc(given, CpcCandidates.SamePosition)),
+        ["trajectory_cpc_all_positions"] = given => Train(given, Cpc(given, CpcCandidates.AllPositions)),
         ["trajectory_dino"] = given => Dino(given, jointForward: true) is { } method ? Train(given, method) : null,
         ["trajectory_dino_multicrop"] = given => Dino(given, jointForward: true) is { } method ? Train(given, method) : null,
         ["trajectory_dino_per_view"] = given => Dino(given, jointForward: false) is { } method ? Train(given, method) : null,
@@ -139,10 +143,27 @@ internal static class TrajectoryAnswers
         ProjectionSize = new Stack(given, "projector_l").OutputSize,
     };
 
-    /// <summary>The encoder, or both where the case has two that see columns of their own.</summary>
+    private static Cpc Cpc(KnownAnswerCase given, CpcCandidates candidates)
+    {
+        int[] steps = [.. given.Inputs.GetProperty("initial").EnumerateObject().Select(entry => PredictorName().Match(entry.Name))
+            .Where(match => match.Success).Select(match => int.Parse(match.Groups["step"].Value, CultureInfo.InvariantCulture))];
+        return new Cpc { Candidates = candidates, FirstStep = steps.Min(), PredictionSteps = steps.Max(), ExamplesTogether = int.MaxValue, PredictionScale = 1 };
+    }
+
+    [GeneratedRegex(@"^predictor_step(?<step>\d+)\.weight$")]
+    private static partial Regex PredictorName();
+
+    /// <summary>The encoder; with its context where it has one, or both where the case has two that see columns of their own.</summary>
     private static (Func<Generator, nn.Module<Tensor, Tensor>> Build, int Size) EncoderOf(KnownAnswerCase given)
     {
         Stack one = new(given, "encoder"), first = new(given, "encoder_l"), second = new(given, "encoder_ab");
+        if (given.Inputs.GetProperty("initial").TryGetProperty("context.weight_hh", out JsonElement gates))
+        {
+            int context = gates[0].GetArrayLength();
+            return (
+                generator => new SequenceModule(one.BuildWithoutActivation(generator), one.OutputSize, new Gru(one.OutputSize, context, generator), context),
+                context);
+        }
         if (one.Layers > 0)
             return (one.Build, one.OutputSize);
         long columns = first.InputSize;
@@ -271,6 +292,7 @@ internal static class TrajectoryAnswers
         "color_partition.log_z" => "Z_ab",
         _ => name
             .Replace("encoder.luminance.", "encoder_l.", StringComparison.Ordinal).Replace("encoder.color.", "encoder_ab.", StringComparison.Ordinal)
+            .Replace("encoder.windows.", "encoder.", StringComparison.Ordinal).Replace("encoder.context.", "context.", StringComparison.Ordinal)
             .Replace("luminance_projector.", "projector_l.", StringComparison.Ordinal).Replace("color_projector.", "projector_ab.", StringComparison.Ordinal),
     };
 
@@ -311,6 +333,8 @@ internal static class TrajectoryAnswers
         public bool HasHiddenNorm => _layers.Count > 1 && IsNorm(_layers[1]);
 
         public nn.Module<Tensor, Tensor> Build(Generator generator) => nn.Sequential([.. _layers.Append([]).Select(layer => Module(layer, generator))]);
+
+        public nn.Module<Tensor, Tensor> BuildWithoutActivation(Generator generator) => nn.Sequential([.. _layers.Select(layer => Module(layer, generator))]);
 
         private static nn.Module<Tensor, Tensor> Module(Dictionary<string, long[]> layer, Generator generator)
             => IsLinear(layer) ? new Linear(layer["weight"][1], layer["weight"][0], generator, layer.ContainsKey("bias"))

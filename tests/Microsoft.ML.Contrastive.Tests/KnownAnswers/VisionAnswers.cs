@@ -34,6 +34,10 @@ internal static partial class VisionAnswers
         ["dino_teacher_temp_linear"] = given => AtSteps(given, epoch => Dino.Warmed(
             Number(given, "warmup_teacher_temp"), Number(given, "teacher_temp"), Whole(given, "warmup_epochs"), epoch), "epoch_"),
         ["sincos_2d_position"] = Positions,
+        ["cpc_infonce_batch_negatives"] = CpcBatchNegatives,
+        ["cpc_infonce_grid_rows_below"] = CpcGrid,
+        ["cpc_patch_grid"] = CpcPatches,
+        ["closed_forms_when_all_similarities_equal"] = FlatLosses.Answer,
         ["ema_constant"] = ConstantMomentum,
         ["ema_cosine_byol"] = given => AtSteps(given, step => MomentumSchedule.CosineToOne(Number(given, "base"))(step, Whole(given, "total_steps"))),
         ["lr_warmup_cosine"] = given => AtSteps(given, step => new LearningRate(1) { Schedule = new CosineRate(Number(given, "final") / Number(given, "peak")) }.At(
@@ -369,6 +373,55 @@ internal static partial class VisionAnswers
         Tensor[] Views(string name) => [.. given.Inputs.GetProperty(name).EnumerateArray().Select(view => view.ToTensor())];
 
         Tensor Loss(int views) => CrossViewEntropy.Loss(targets, student[..views], Number(given, "student_temp"));
+    }
+
+    private static JsonObject? CpcBatchNegatives(KnownAnswerCase given)
+    {
+        if (Number(given, "temperature") != 1)
+            return null; // a log-bilinear score has none
+        Tensor context = Input(given, "context");
+        Tensor[] losses = [.. Enumerable.Range(1, (int)Whole(given, "steps")).Select(k => CpcInfoNce.Loss(
+            AsGrid(given.Inputs.GetProperty($"z_step{k}").ToTensor()),
+            AsGrid(context.mm(given.Inputs.GetProperty($"W{k}").ToTensor().t())), 0, CpcCandidates.SamePosition))];
+        Tensor perStep = stack(losses);
+        perStep.mean().backward();
+        return new JsonObject
+        {
+            ["loss_per_step"] = perStep.ToJson(),
+            ["loss_mean_over_steps"] = perStep.mean().ToJson(),
+            ["loss_sum"] = perStep.sum().ToJson(),
+            ["grad_context"] = Gradient(context).ToJson(),
+        };
+
+        static Tensor AsGrid(Tensor rows) => rows.unsqueeze(1).unsqueeze(1);
+    }
+
+    private static JsonObject CpcGrid(KnownAnswerCase given)
+    {
+        Tensor parts = given.Inputs.GetProperty("z_grid_BHWD").ToTensor(), contexts = given.Inputs.GetProperty("context_grid_BHWD").ToTensor();
+        (double scale, long rows) = (Number(given, "emb_scale"), parts.shape[1]);
+        var losses = new List<Tensor>();
+        var predicted = new JsonArray();
+        for (int k = 1; k <= Whole(given, "steps"); k++)
+        {
+            Tensor predictions = linear(contexts.narrow(1, 0, rows - k), given.Inputs.GetProperty($"W{k}").ToTensor()).mul(scale);
+            losses.Add(CpcInfoNce.Loss(parts, predictions, firstRow: k, CpcCandidates.AllPositions));
+            predicted.Add(predictions.numel() / predictions.shape[3]);
+        }
+        return new JsonObject
+        {
+            ["loss_per_step"] = stack(losses).ToJson(),
+            ["loss_sum"] = stack(losses).sum().ToJson(),
+            ["n_predictions_per_step"] = predicted,
+            ["n_candidates"] = Math.Exp(CpcInfoNce.FlatLoss(parts.shape[0], rows * parts.shape[2], CpcCandidates.AllPositions)),
+        };
+    }
+
+    private static JsonObject CpcPatches(KnownAnswerCase given)
+    {
+        int image = given.Inputs.GetProperty("image").GetInt32(), patch = given.Inputs.GetProperty("patch").GetInt32(), stride = given.Inputs.GetProperty("stride").GetInt32();
+        int side = Windows.Along(image, patch, stride);
+        return new JsonObject { ["grid"] = new JsonArray(side, side), ["n_patches"] = side * side, ["overlap"] = (double)(patch - stride) / patch };
     }
 
     /// <summary>Similarity of a case's rows to its prototypes, by the library's prototypes.</summary>

@@ -92,14 +92,14 @@ public sealed class CmcTests
         var ml = new MLContext(2);
         IDataView data = ml.View(Pictures.Make(64, channels: 3), 3);
         using ContrastivePretrainTransformer encoder = Fit(new Cmc(), ImageEncoder.SmallConvNet(8), null);
-        JsonNode manifest = JsonNode.Parse(encoder.Weights.Manifest.ToJson())!;
+        JsonNode manifest = JsonNode.Parse(encoder.Weights.Manifest.ToJson())!["input"]!;
         Assert.Equal("luminanceAndColor", (string)manifest["encoder"]!["kind"]!);
         Assert.Equal(("smallConvNet", 4), ((string)manifest["encoder"]!["color"]!["kind"]!, (int)manifest["encoder"]!["color"]!["width"]!));
         Assert.Equal([1f, 1f, 1f], manifest["normalization"]!["deviation"]!.AsArray().Select(number => (float)number!));
         using ContrastivePretrainTransformer further = Fit(new SimClrV1(), encoder.Encoder, encoder);
         Assert.Equal(64, further.FeatureSize);
 
-        ContrastivePretrainTransformer Fit(ContrastiveMethod method, ImageEncoder network, ContrastivePretrainTransformer? previous)
+        ContrastivePretrainTransformer Fit(ContrastiveMethod method, Encoder network, ContrastivePretrainTransformer? previous)
             => ml.Transforms.ContrastivePretrain("Features", "Image", method, network, new TrainingOptions { Steps = 2, BatchSize = 32 }, Pictures.Shape(3)).Fit(data, previous);
     }
 

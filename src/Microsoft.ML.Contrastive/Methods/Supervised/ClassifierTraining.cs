@@ -67,7 +67,7 @@ internal sealed class ClassifierLearner : Learner
         HashSet<string> trained = recipe.Trains switch
         {
             TrainedLayers.All => [""],
-            TrainedLayers.LastStages => [.. setup.Facts.Encoder!.Stages.TakeLast(recipe.Stages).SelectMany(stage => stage)],
+            TrainedLayers.LastStages => [.. ((ImageEncoder)setup.Facts.Encoder!).Stages.TakeLast(recipe.Stages).SelectMany(stage => stage)],
             _ => [],
         };
         _frozenNorms = classifier.Freeze(name => trained.Any(start => name.StartsWith(start, StringComparison.Ordinal)));

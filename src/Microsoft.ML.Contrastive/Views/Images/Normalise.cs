@@ -16,6 +16,15 @@ internal static class Normalise
         }
     }
 
+    /// <summary>The same of numbers whose channels stand beside each other: [positions, channels]; both spans may be the same.</summary>
+    public static void Interleaved(ReadOnlySpan<float> numbers, Normalization normalization, Span<float> destination)
+    {
+        int channels = normalization.Mean.Length;
+        for (int start = 0; start < numbers.Length; start += channels)
+            for (int channel = 0; channel < channels; channel++)
+                destination[start + channel] = (numbers[start + channel] - normalization.Mean[channel]) / normalization.Deviation[channel];
+    }
+
     private readonly struct Standardise(float mean, float deviation) : IValueMap
     {
         private readonly Vector<float> _mean = new(mean), _inverse = new(1 / deviation);

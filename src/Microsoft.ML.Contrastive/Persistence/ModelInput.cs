@@ -1,0 +1,125 @@
+using System.Text.Json.Serialization;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Contrastive;
+
+/// <summary>
+/// What a fitted encoder takes, and the encoder that takes it: the part of the manifest that differs between kinds of input. A new kind is a new record here.
+/// </summary>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
+[JsonDerivedType(typeof(PictureInput), "pictures")]
+[JsonDerivedType(typeof(SequenceInput), "sequences")]
+internal abstract record ModelInput
+{
+    /// <summary>The network's shape.</summary>
+    [JsonIgnore]
+    public abstract Encoder Network { get; }
+
+    /// <summary>Numbers of one example.</summary>
+    [JsonIgnore]
+    public abstract int Numbers { get; }
+
+    /// <summary>C of a picture, d of a sequence.</summary>
+    public required int Channels { get; init; }
+
+    /// <summary>Of each channel.</summary>
+    public required Normalization Normalization { get; init; }
+
+    /// <summary>Numbers in the network's weights.</summary>
+    public abstract long CountWeights();
+
+    /// <summary>The network with random weights.</summary>
+    public abstract nn.Module<Tensor, Tensor> Build(Generator generator);
+
+    /// <summary>The network with the random weights that belong to a seed.</summary>
+    public nn.Module<Tensor, Tensor> CreateModule(long seed)
+    {
+        NativeTorch.EnsureLoaded();
+        using var generator = new Generator((ulong)seed);
+        return Build(generator);
+    }
+
+    /// <summary>Throws an <see cref="ArgumentException"/> where a value is out of range: the file may be anybody's.</summary>
+    public virtual void Check()
+    {
+        Network.Validate();
+        Require(Normalization.Mean.Length == Channels && Normalization.Deviation.Length == Channels, nameof(Normalization));
+        Require(Normalization.Mean.All(float.IsFinite) && Normalization.Deviation.All(value => value > 0 && float.IsFinite(value)), nameof(Normalization));
+    }
+
+    private protected static void Require(bool condition, string field)
+    {
+        if (!condition)
+            throw new ArgumentException($"its '{field}' is out of range.");
+    }
+}
+
+/// <summary>Pictures of one size.</summary>
+internal sealed record PictureInput : ModelInput
+{
+    /// <summary>Largest height and width.</summary>
+    public const int MaxSide = 4096;
+
+    /// <summary>Null where the input column holds MLImage.</summary>
+    public ImageShape? ImageShape { get; init; }
+
+    public MissingImages MissingImages { get; init; }
+
+    /// <summary>Rows and columns of pixels of what the network takes.</summary>
+    public required int Height { get; init; }
+
+    public required int Width { get; init; }
+
+    public required ImageEncoder Encoder { get; init; }
+
+    [JsonIgnore]
+    public override Encoder Network => Encoder;
+
+    [JsonIgnore]
+    public override int Numbers => Height * Width * Channels;
+
+    public override long CountWeights() => Encoder.CountWeights(Channels, Height, Width);
+
+    public override nn.Module<Tensor, Tensor> Build(Generator generator) => Encoder.Build(Channels, Height, Width, generator);
+
+    public override void Check()
+    {
+        Encoder.Validate();
+        ImageShape?.Validate();
+        Require(Height is >= 1 and <= MaxSide, nameof(Height));
+        Require(Width is >= 1 and <= MaxSide, nameof(Width));
+        Require(Channels == (ImageShape?.Channels ?? 3), nameof(Channels));
+        Require(Math.Min(Height, Width) >= Encoder.MinImageSize, nameof(Encoder));
+        Encoder.CheckSize(Height, Width);
+        Encoder.CheckChannels(Channels);
+        base.Check();
+    }
+}
+
+/// <summary>Sequences of one length.</summary>
+internal sealed record SequenceInput : ModelInput
+{
+    public required SequenceShape Shape { get; init; }
+
+    public required SequenceEncoder Encoder { get; init; }
+
+    [JsonIgnore]
+    public override Encoder Network => Encoder;
+
+    [JsonIgnore]
+    public override int Numbers => Shape.Numbers;
+
+    public override long CountWeights() => Encoder.CountWeights(Channels);
+
+    public override nn.Module<Tensor, Tensor> Build(Generator generator) => Encoder.Build(Channels, generator);
+
+    public override void Check()
+    {
+        Encoder.Validate();
+        Shape.Validate();
+        Require(Channels == Shape.Size, nameof(Channels));
+        Encoder.CheckLength(Shape.Length);
+        base.Check();
+    }
+}
