@@ -14,6 +14,7 @@ internal static class SmallDataSettings
     private static readonly ContrastiveMethod[] s_methods =
     [
         new SimClrV1 { HiddenSize = 256 }, // the demo's
+        new SimClrV2 { HiddenSize = 256 },
         // Heads of the library's sizes would take more time than the network does, and time is what is shared out.
         new MoCoV3 { HiddenSize = 512 },
         new Byol { HiddenSize = 512 },
@@ -29,7 +30,7 @@ internal static class SmallDataSettings
     /// How many times the epochs of --epochs a method trains: those that learn from their own predictions start slower. With
     /// --minutes-per-method all have the same minutes.
     /// </summary>
-    public static int EpochFactor(string method) => method is nameof(Byol) or nameof(SimSiam) ? 2 : 1;
+    public static int EpochFactor(string method) => method is nameof(Byol) or nameof(SimSiam) or nameof(Dino) ? 2 : 1;
 
     /// <summary>The method's record.</summary>
     public static ContrastiveMethod Method(string name, RunFacts facts)

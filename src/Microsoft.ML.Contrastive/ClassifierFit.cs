@@ -56,6 +56,8 @@ internal sealed record ClassifierFit(IHost Host, Device Device, int? Seed)
         using HeldOutPictures? heldOut = validation is null ? null : ReadHeldOut(rows, validation, classes, largestSide);
         using var store = new ImageStore(pictures.Channels, Training.MemoryBudget, Training.ScratchFolder);
         long[] labels = rows.ReadPictures(input, Column(input.Schema), Manifest.InputColumn, store, largestSide, labelColumn?.Rows);
+        if (labelColumn is null)
+            labels = [.. Enumerable.Repeat(LabelCrossEntropy.NoLabel, store.Count)];
         if (store.Count < 2)
             throw new ArgumentException($"One {(labelColumn is null ? "picture" : "labelled picture")} is too few to train on: a batch needs two.", nameof(input));
         if (labelColumn is { Rows.IsNeeded: true } && labels.Distinct().Count() is var present && present < classes.Count)

@@ -134,12 +134,12 @@ internal sealed record PretrainingRun(
             Progress = new OnProgress(progress =>
             {
                 Options.Progress?.Report(progress);
-                if (sinceLogged.IsRunning && sinceLogged.Elapsed.TotalSeconds < 10 && progress.Step < progress.TotalSteps)
+                if (sinceLogged.IsRunning && sinceLogged.Elapsed.TotalSeconds < 10 && progress.Step < progress.TotalSteps && progress.KnnAccuracy is null)
                     return;
                 sinceLogged.Restart();
                 channel.Info(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"Step {progress.Step} of {progress.TotalSteps}, epoch {progress.Epoch}: loss {progress.Loss:f4}, rate {progress.LearningRate:g3}, {progress.ItemsPerSecond:f0} {Examples.Name}/s, embedding deviation {progress.EmbeddingDeviation:f3}, {progress.TimeLeft:hh\\:mm\\:ss} left{(progress.KnnAccuracy is { } knn ? $", nearest neighbours {knn:P1} right" : "")}"));
+                    $"Step {progress.Step} of {progress.TotalSteps}, epoch {progress.Epoch}: loss {progress.Loss:f4}, rate {progress.LearningRate:g3}, {progress.ItemsPerSecond:f0} {Examples.Name}/s{(double.IsNaN(progress.EmbeddingDeviation) ? "" : $", embedding deviation {progress.EmbeddingDeviation:f3}")}, {progress.TimeLeft:hh\\:mm\\:ss} left{(progress.KnnAccuracy is { } knn ? $", nearest neighbours {knn:P1} right" : "")}"));
             }),
         };
     }

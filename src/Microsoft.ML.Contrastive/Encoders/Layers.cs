@@ -79,6 +79,7 @@ internal sealed class WeightNormLinear : nn.Module<Tensor, Tensor>
 /// <summary>A convolution without bias; weights normal with deviation sqrt(2 / fan-out) (He et al. 2015).</summary>
 internal sealed class Convolution : nn.Module<Tensor, Tensor>
 {
+    private static readonly Lazy<bool> s_pointwiseIsWrong = new(PointwiseIsWrong);
     private readonly Parameter weight;
     private readonly long[] _stride, _padding;
 
@@ -107,12 +108,42 @@ internal sealed class Convolution : nn.Module<Tensor, Tensor>
 
     public override Tensor forward(Tensor input)
     {
-        if (!Standardizes)
-            return nn.functional.conv2d(input, weight, null, _stride, _padding);
         using var scope = NewDisposeScope();
+        return Convolve(input, Standardizes ? Standardized() : weight).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Standardized()
+    {
         Tensor centred = weight.sub(weight.mean([1, 2, 3], keepdim: true));
-        Tensor standard = centred.mul(centred.pow(2).mean([1, 2, 3], keepdim: true).add(1e-10).rsqrt());
-        return nn.functional.conv2d(input, standard, null, _stride, _padding).MoveToOuterDisposeScope();
+        return centred.mul(centred.pow(2).mean([1, 2, 3], keepdim: true).add(1e-10).rsqrt());
+    }
+
+    private Tensor Convolve(Tensor input, Tensor kernel)
+    {
+        bool isPointwise = kernel.shape[2] == 1 && kernel.shape[3] == 1 && _padding is [0, 0];
+        return isPointwise && input.device_type == DeviceType.CPU && s_pointwiseIsWrong.Value
+            ? Product(input, kernel)
+            : nn.functional.conv2d(input, kernel, null, _stride, _padding);
+    }
+
+    /// <summary>A 1x1 convolution as the matrix product that it is, channels last.</summary>
+    private Tensor Product(Tensor input, Tensor kernel)
+    {
+        Tensor positions = input.slice(2, 0, input.shape[2], _stride[0]).slice(3, 0, input.shape[3], _stride[1]).permute(0, 2, 3, 1);
+        return nn.functional.linear(positions, kernel.flatten(1)).permute(0, 3, 1, 2);
+    }
+
+    /// <summary>
+    /// Whether libtorch computes 1x1 convolutions with the channels last wrongly on this machine, told by one small convolution. On virtual
+    /// machines that hide the processor's caches libtorch 2.10 does, and ends the process for some: see docs/platform.md.
+    /// </summary>
+    private static bool PointwiseIsWrong()
+    {
+        using var scope = NewDisposeScope();
+        using var noGradient = no_grad();
+        Tensor positions = arange(2 * 2 * 2 * 64, ScalarType.Float32).fmod(7).sub(3).view(2, 2, 2, 64), kernel = arange(512 * 64, ScalarType.Float32).fmod(5).sub(2).view(512, 64);
+        Tensor convolved = nn.functional.conv2d(positions.permute(0, 3, 1, 2), kernel.view(512, 64, 1, 1)).permute(0, 2, 3, 1);
+        return !convolved.allclose(nn.functional.linear(positions, kernel));
     }
 }
 
