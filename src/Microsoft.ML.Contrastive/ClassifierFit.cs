@@ -51,7 +51,7 @@ internal sealed record ClassifierFit(IHost Host, Device Device, int? Seed)
         PictureInput pictures = Manifest.Pictures();
         KeyLabelColumn? labelColumn = LabelColumnName is null ? null : new KeyLabelColumn(input.Schema, LabelColumnName, isNeeded: Teacher is null);
         ClassLabels classes = ClassesOf(labelColumn);
-        int largestSide = 2 * Math.Max(pictures.Height, pictures.Width);
+        int largestSide = PictureExamples.LargestSide((pictures.Height, pictures.Width));
 
         using HeldOutPictures? heldOut = validation is null ? null : ReadHeldOut(rows, validation, classes, largestSide);
         using var store = new ImageStore(pictures.Channels, Training.MemoryBudget, Training.ScratchFolder);
@@ -83,7 +83,7 @@ internal sealed record ClassifierFit(IHost Host, Device Device, int? Seed)
                 result, startsFromEarlier: StartsFrom is not null, checkpoints, checkpoint, Host, channel);
             result.to(Device).eval();
             record["startsFrom"] = StartsFrom?.Manifest.Training?.DeepClone();
-            record["teacher"] = Teacher?.Network.Manifest.Training?.DeepClone();
+            record["teacher"] = Teacher?.Weights.Manifest.Training?.DeepClone();
             if (heldOut is not null)
             {
                 double accuracy = heldOut.Accuracy(result);
@@ -136,7 +136,7 @@ internal sealed record ClassifierFit(IHost Host, Device Device, int? Seed)
     {
         stream.Write(MemoryMarshal.AsBytes(labels.AsSpan()));
         if (Teacher is not null)
-            SafeTensors.Save(stream, Teacher.Network.Module);
+            SafeTensors.Save(stream, Teacher.Weights.Module);
         stream.Write(Encoding.ASCII.GetBytes(heldOut?.Fingerprint() ?? "none"));
     });
 }

@@ -24,7 +24,7 @@ internal sealed class ColumnReading(IHost host, IChannel channel, TrainingOption
         DataViewSchema.Column wanted = input.Schema[column];
         using DataViewRowCursor cursor = input.GetRowCursor(labels is null ? [wanted] : [wanted, labels.Column]);
         Func<long, bool> read = createReader(cursor);
-        Func<long, long>? readLabel = labels?.CreateReader(cursor, cursor.Schema[labels.Column.Index]);
+        Func<long, long>? readLabel = labels?.CreateReader(cursor);
         for (; cursor.MoveNext(); row++)
         {
             if (row % 1000 == 0)
@@ -92,4 +92,4 @@ internal sealed class ColumnReading(IHost host, IChannel channel, TrainingOption
 /// <param name="Column">What is read.</param>
 /// <param name="IsNeeded">True: rows without a label are of no use.</param>
 /// <param name="CreateReader">Gives the current row's class, or <see cref="LabelCrossEntropy.NoLabel"/>; it is given the row's number, for messages.</param>
-internal sealed record RowLabels(string Name, DataViewSchema.Column Column, bool IsNeeded, Func<DataViewRow, DataViewSchema.Column, Func<long, long>> CreateReader);
+internal sealed record RowLabels(string Name, DataViewSchema.Column Column, bool IsNeeded, Func<DataViewRow, Func<long, long>> CreateReader);

@@ -11,95 +11,37 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.Contrastive;
 
-/// <summary>
-/// A fitted encoder: adds a known-size vector of Single, the representation of each row's picture or sequence. Rows are featurized in
-/// batches, whatever way they are read; any number of threads may transform at once. Saved and loaded in ML.NET's model
-/// zip. Dispose it, or the chain that holds it, to free the network's memory at once.
-/// </summary>
-public sealed class ContrastivePretrainTransformer : ITransformer, IDisposable
+/// <summary>A fitted encoder: adds a known-size vector of Single, the representation of each row's picture or sequence.</summary>
+public sealed class ContrastivePretrainTransformer : NetworkTransformer
 {
     internal const string LoaderSignature = "ContrastiveEncoder";
-    private const string ManifestEntry = "manifest.json", WeightsEntry = "weights.safetensors";
     private const int PassesBeforeHint = 20;
 
-    private readonly IHost _host;
-    private readonly PretrainedEncoder _encoder;
-    private bool _disposed;
     private int _passes;
 
     internal ContrastivePretrainTransformer(IHostEnvironment environment, PretrainedEncoder encoder)
+        : base(environment.Register(nameof(ContrastivePretrainTransformer)), encoder)
     {
-        _host = environment.Register(nameof(ContrastivePretrainTransformer));
-        _encoder = encoder.Share();
     }
 
     /// <summary>Name of the column of features.</summary>
-    public string OutputColumnName => _encoder.Manifest.OutputColumn;
-
-    /// <summary>Name of the column of pictures or sequences.</summary>
-    public string InputColumnName => _encoder.Manifest.InputColumn;
+    public string OutputColumnName => Manifest.OutputColumn;
 
     /// <summary>D, the length of the feature vector.</summary>
     public int FeatureSize => Encoder.FeatureSize;
 
     /// <summary>The network's shape.</summary>
-    public Encoder Encoder => _encoder.Manifest.Input.Network;
+    public Encoder Encoder => Manifest.Input.Network;
 
-    /// <summary>How it was trained, as JSON: method and settings, steps, rows, seed.</summary>
-    public string TrainingRecord => _encoder.Manifest.Training?.ToJsonString() ?? "{}";
-
-    bool ITransformer.IsRowToRowMapper => true;
-
-    internal PretrainedEncoder Weights
-    {
-        get
-        {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            return _encoder;
-        }
-    }
-
-    /// <inheritdoc/>
-    public DataViewSchema GetOutputSchema(DataViewSchema inputSchema)
-    {
-        ArgumentNullException.ThrowIfNull(inputSchema);
-        return RowToRowMapperTransform.GetOutputSchema(inputSchema, new Mapper(this, inputSchema));
-    }
-
-    /// <summary>Lazy: pictures are read and featurized when the output column is read.</summary>
-    public IDataView Transform(IDataView input)
-    {
-        ArgumentNullException.ThrowIfNull(input);
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        return new BatchedDataView(_host, input, new Mapper(this, input.Schema), _encoder.RowsTogether);
-    }
-
-    IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema)
-        => new RowToRowMapperTransform(_host, new EmptyDataView(_host, inputSchema), new Mapper(this, inputSchema), schema => new Mapper(this, schema));
+    private protected override VersionInfo SavedVersion => Version();
 
     /// <summary>
     /// This encoder as an estimator that does not train again, so that a chain with a trainer behind it can be fitted many
     /// times, by cross-validation for instance.
     /// </summary>
-    public IEstimator<ContrastivePretrainTransformer> AsEstimator() => new FittedEncoderEstimator(_host, Weights);
+    public IEstimator<ContrastivePretrainTransformer> AsEstimator() => new FittedEncoderEstimator(Host, Weights);
 
-    /// <summary>Frees the network unless another transformer shares it.</summary>
-    public void Dispose()
-    {
-        if (_disposed)
-            return;
-        _disposed = true;
-        _encoder.Release();
-    }
-
-    void ICanSaveModel.Save(ModelSaveContext ctx)
-    {
-        PretrainedEncoder encoder = Weights;
-        ctx.CheckAtModel();
-        ctx.SetVersionInfo(Version());
-        ctx.SaveTextStream(ManifestEntry, writer => writer.Write(encoder.Manifest.ToJson()));
-        ctx.SaveBinaryStream(WeightsEntry, writer => SafeTensors.Save(writer.BaseStream, encoder.Module));
-    }
+    private protected override IBatchMapper CreateMapper(DataViewSchema schema) => new Mapper(this, schema);
 
     // Called by ML.NET's loader, through the LoadableClass attribute above.
     private static ContrastivePretrainTransformer Create(IHostEnvironment environment, ModelLoadContext ctx)
@@ -117,14 +59,11 @@ public sealed class ContrastivePretrainTransformer : ITransformer, IDisposable
         return transformer;
     }
 
-    // The simple assembly name lets any version of the library load the file, without registration.
-    private static VersionInfo Version() => new(
-        modelSignature: "CONTRENC", verWrittenCur: 0x00010001, verReadableCur: 0x00010001, verWeCanReadBack: 0x00010001,
-        loaderSignature: LoaderSignature, loaderAssemblyName: typeof(ContrastivePretrainTransformer).Assembly.GetName().Name);
+    private static VersionInfo Version() => Version("CONTRENC", LoaderSignature);
 
     private void Log(Action<IChannel> write)
     {
-        using IChannel channel = _host.Start("Transform");
+        using IChannel channel = Host.Start("Transform");
         write(channel);
     }
 
@@ -138,7 +77,7 @@ public sealed class ContrastivePretrainTransformer : ITransformer, IDisposable
     /// <summary>Binds the encoder to one input schema.</summary>
     private sealed class Mapper(ContrastivePretrainTransformer owner, DataViewSchema schema) : IBatchMapper
     {
-        private readonly InputColumn _column = InputColumn.Bind(owner._encoder.Manifest, schema);
+        private readonly InputColumn _column = InputColumn.Bind(owner.Manifest, schema);
 
         public DataViewSchema.DetachedColumn[] GetOutputColumns()
             => [new(owner.OutputColumnName, new VectorDataViewType(NumberDataViewType.Single, owner.FeatureSize))];

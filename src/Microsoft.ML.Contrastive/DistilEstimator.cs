@@ -71,7 +71,7 @@ public sealed class DistilEstimator : IEstimator<ImageClassifierTransformer>
             throw new ArgumentOutOfRangeException(nameof(options.Weight), options.Weight, "The weight of distillation must be from 0 to 1.");
         if (options.Weight < 1 && options.LabelColumnName is null)
             throw new ArgumentException("A Weight below 1 leaves the rest to labels: say which column has them (LabelColumnName), or leave Weight at 1.", nameof(options.Weight));
-        EncoderManifest manifest = options.Teacher.Network.Manifest;
+        EncoderManifest manifest = options.Teacher.Weights.Manifest;
         PictureInput teacher = manifest.Pictures(), start = options.StartsFrom?.Weights.Manifest.Pictures() ?? teacher;
         if (options.StartsFrom is not null && options.Student is { } student && student != start.Encoder)
             throw new ArgumentException($"StartsFrom has the weights of {start.Encoder}, the Student is {student}: leave one of them out.", nameof(options.Student));
@@ -110,7 +110,7 @@ public sealed class DistilEstimator : IEstimator<ImageClassifierTransformer>
     public ImageClassifierTransformer Fit(IDataView input, IDataView? validation)
     {
         (Device device, string? warning) = ContextSettings.ChooseDevice(_environment);
-        PretrainedEncoder teacher = _options.Teacher.Network.Share();
+        PretrainedEncoder teacher = _options.Teacher.Weights.Share();
         try
         {
             Func<Tensor, Tensor> teach = new Teaching(teacher, Columns.Manifest.Input.Normalization).Logits;

@@ -14,92 +14,39 @@ namespace Microsoft.ML.Contrastive;
 /// <summary>
 /// A classifier of pictures, fine-tuned or distilled. It adds what ML.NET's multiclass trainers add: a key PredictedLabel with the label's values, and a
 /// vector Score of one probability for each class, with their names as slot names where the labels are text. So Evaluate, MapKeyToValue and PredictionEngine take it as
-/// they take those. Rows are computed in batches; any number of threads may transform at once. A missing picture, where
+/// they take those. A missing picture, where
 /// <see cref="MissingImages.Skip"/> allows one, has the missing key and scores of NaN.
 /// </summary>
-public sealed class ImageClassifierTransformer : ITransformer, IDisposable
+public sealed class ImageClassifierTransformer : NetworkTransformer
 {
     internal const string LoaderSignature = "ContrastiveImgClassifier";
-    private const string ManifestEntry = "manifest.json", ClassesEntry = "classes.json", WeightsEntry = "weights.safetensors";
-
-    private readonly IHost _host;
-    private readonly PretrainedEncoder _network;
-    private bool _disposed;
+    private const string ClassesEntry = "classes.json";
 
     internal ImageClassifierTransformer(IHostEnvironment environment, PretrainedEncoder network, ClassLabels classes)
+        : base(environment.Register(nameof(ImageClassifierTransformer)), network)
     {
-        _host = environment.Register(nameof(ImageClassifierTransformer));
-        _network = network.Share();
         Classes = classes;
     }
-
-    /// <summary>Name of the column of pictures.</summary>
-    public string InputColumnName => _network.Manifest.InputColumn;
 
     /// <summary>Name of the column of the likeliest class.</summary>
     public string PredictedLabelColumnName => Classes.PredictedLabelColumn;
 
     /// <summary>Name of the column of probabilities.</summary>
-    public string ScoreColumnName => _network.Manifest.OutputColumn;
+    public string ScoreColumnName => Manifest.OutputColumn;
 
     /// <summary>C, how many classes there are.</summary>
     public int ClassCount => Classes.Count;
 
     /// <summary>The network's shape, without the classifier's own layer.</summary>
-    public ImageEncoder Encoder => _network.Manifest.Pictures().Encoder;
-
-    /// <summary>How it was trained, as JSON, and how what it started from was.</summary>
-    public string TrainingRecord => _network.Manifest.Training?.ToJsonString() ?? "{}";
-
-    bool ITransformer.IsRowToRowMapper => true;
+    public ImageEncoder Encoder => Manifest.Pictures().Encoder;
 
     internal ClassLabels Classes { get; }
 
-    internal PretrainedEncoder Network
-    {
-        get
-        {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            return _network;
-        }
-    }
+    private protected override VersionInfo SavedVersion => Version();
 
-    /// <inheritdoc/>
-    public DataViewSchema GetOutputSchema(DataViewSchema inputSchema)
-    {
-        ArgumentNullException.ThrowIfNull(inputSchema);
-        return RowToRowMapperTransform.GetOutputSchema(inputSchema, new Mapper(this, inputSchema));
-    }
+    private protected override IBatchMapper CreateMapper(DataViewSchema schema) => new Mapper(this, schema);
 
-    /// <summary>Lazy: pictures are read and classified when an output column is read.</summary>
-    public IDataView Transform(IDataView input)
-    {
-        ArgumentNullException.ThrowIfNull(input);
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        return new BatchedDataView(_host, input, new Mapper(this, input.Schema), _network.RowsTogether);
-    }
-
-    IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema)
-        => new RowToRowMapperTransform(_host, new EmptyDataView(_host, inputSchema), new Mapper(this, inputSchema), schema => new Mapper(this, schema));
-
-    /// <summary>Frees the network unless another user shares it.</summary>
-    public void Dispose()
-    {
-        if (_disposed)
-            return;
-        _disposed = true;
-        _network.Release();
-    }
-
-    void ICanSaveModel.Save(ModelSaveContext ctx)
-    {
-        PretrainedEncoder network = Network;
-        ctx.CheckAtModel();
-        ctx.SetVersionInfo(Version());
-        ctx.SaveTextStream(ManifestEntry, writer => writer.Write(network.Manifest.ToJson()));
-        ctx.SaveTextStream(ClassesEntry, writer => writer.Write(Classes.ToJson()));
-        ctx.SaveBinaryStream(WeightsEntry, writer => SafeTensors.Save(writer.BaseStream, network.Module));
-    }
+    private protected override void SaveMore(ModelSaveContext ctx) => ctx.SaveTextStream(ClassesEntry, writer => writer.Write(Classes.ToJson()));
 
     // Called by ML.NET's loader, through the LoadableClass attribute above.
     private static ImageClassifierTransformer Create(IHostEnvironment environment, ModelLoadContext ctx)
@@ -117,20 +64,17 @@ public sealed class ImageClassifierTransformer : ITransformer, IDisposable
             stream, WeightsEntry, weights, () => manifest.CreateClassifier(classes.Count, seed: 0), device));
         var transformer = new ImageClassifierTransformer(environment, new PretrainedEncoder(manifest, module, device), classes);
         if (warning is not null)
-            using (IChannel channel = transformer._host.Start("Load"))
+            using (IChannel channel = transformer.Host.Start("Load"))
                 channel.Warning(warning);
         return transformer;
     }
 
-    // The simple assembly name lets any version of the library load the file, without registration.
-    private static VersionInfo Version() => new(
-        modelSignature: "CONTRCLS", verWrittenCur: 0x00010001, verReadableCur: 0x00010001, verWeCanReadBack: 0x00010001,
-        loaderSignature: LoaderSignature, loaderAssemblyName: typeof(ImageClassifierTransformer).Assembly.GetName().Name);
+    private static VersionInfo Version() => Version("CONTRCLS", LoaderSignature);
 
     /// <summary>Binds the classifier to one input schema.</summary>
     private sealed class Mapper(ImageClassifierTransformer owner, DataViewSchema schema) : IBatchMapper
     {
-        private readonly InputColumn _column = InputColumn.Bind(owner._network.Manifest, schema);
+        private readonly InputColumn _column = InputColumn.Bind(owner.Manifest, schema);
 
         public DataViewSchema.DetachedColumn[] GetOutputColumns() => ClassColumns.Create(owner.Classes, owner.ScoreColumnName);
 
@@ -139,7 +83,7 @@ public sealed class ImageClassifierTransformer : ITransformer, IDisposable
         public ITransformer GetTransformer() => owner;
 
         public IBatchWorker CreateWorker(DataViewRow input, Func<int, bool> activeOutput, int slots)
-            => new Worker(new NetworkWorker(owner.Network, input, _column, slots, owner.ClassCount), slots);
+            => new Worker(new NetworkWorker(owner.Weights, input, _column, slots, owner.ClassCount), slots);
 
         void ICanSaveModel.Save(ModelSaveContext ctx) => ((ICanSaveModel)owner).Save(ctx);
     }

@@ -38,8 +38,9 @@ internal sealed class KeyLabelColumn
             : throw new ArgumentException($"The values of column '{Name}' are too long for a model: {ClassLabels.MaxLength} characters of all together are the limit.", nameof(Name));
     }
 
-    private static Func<long, long> CreateReader(DataViewRow row, DataViewSchema.Column column)
+    private Func<long, long> CreateReader(DataViewRow row)
     {
+        DataViewSchema.Column column = row.Schema[_column.Index];
         return Type.GetTypeCode(column.Type.RawType) switch
         {
             TypeCode.Byte => Reader<byte>(key => key),

@@ -41,7 +41,7 @@ internal sealed class LabelColumn
     public DataViewSchema.Column Column => View.Schema[Text];
 
     /// <summary>Each row's place among the classes; a row without a label is an error.</summary>
-    public RowLabels Rows => new(_name, Column, IsNeeded: false, (row, _) => CreateReader(row));
+    public RowLabels Rows => new(_name, Column, IsNeeded: false, CreateReader);
 
     /// <summary>The current row's place among the classes; give the row's number, for messages.</summary>
     /// <exception cref="InvalidOperationException">The row has no label.</exception>

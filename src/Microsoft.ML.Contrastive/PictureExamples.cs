@@ -145,7 +145,7 @@ internal sealed class PictureExamples : Examples
     }
 
     /// <summary>Pictures are kept at twice the views' size at most, where that is known: crops are taken from them.</summary>
-    private static int LargestSide((int Height, int Width)? known) => 2 * Math.Max(known?.Height ?? 224, known?.Width ?? 224);
+    internal static int LargestSide((int Height, int Width)? known) => 2 * Math.Max(known?.Height ?? 224, known?.Width ?? 224);
 
     private static (int Height, int Width) Square(int size) => (size, size);
 }

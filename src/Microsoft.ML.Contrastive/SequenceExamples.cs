@@ -86,7 +86,7 @@ internal sealed class SequenceExamples : Examples
         Span<float> numbers = MemoryMarshal.Cast<byte, float>(batch.bytes);
         for (int i = 0; i < rows.Length; i++)
             Normalise.Interleaved(_store[rows[i]], Sequences.Normalization, numbers.Slice(i * Sequences.Numbers, Sequences.Numbers));
-        return new Views(batch) { RowIndices = tensor(Array.ConvertAll(rows.ToArray(), row => (long)row)) };
+        return new Views(batch) { RowIndices = Views.IndicesOf(rows) };
     };
 
     public override void Dispose() => _store.Dispose();

@@ -53,7 +53,7 @@ public sealed class ModelZipTests(ModelZipTests.Saved saved) : IClassFixture<Mod
         using ContrastivePretrainTransformer encoder = Estimator(
             ml, method, new TrainingOptions { Steps = 2, BatchSize = 32, CancellationToken = source.Token, Progress = new Progress<TrainingProgress>() }).Fit(ml.View(Pictures.Make(70)));
         byte[] zip = Save(ml, encoder, ml.View(Pictures.Make(1)).Schema);
-        string text = Encoding.UTF8.GetString(Entry(zip, Manifest));
+        string text = Encoding.UTF8.GetString(ZipEntries.Read(zip, Manifest));
         JsonNode manifest = JsonNode.Parse(text)!;
 
         JsonNode settings = manifest["training"]!["settings"]!;
@@ -68,7 +68,7 @@ public sealed class ModelZipTests(ModelZipTests.Saved saved) : IClassFixture<Mod
         foreach (string machine in new[] { Environment.MachineName, Environment.UserName, Environment.CurrentDirectory, Path.GetTempPath() })
             Assert.DoesNotContain($"\"{machine}", text, StringComparison.Ordinal);
 
-        using var weights = new SafeTensorsReader(new MemoryStream(Entry(zip, Weights)), Weights);
+        using var weights = new SafeTensorsReader(new MemoryStream(ZipEntries.Read(zip, Weights)), Weights);
         Assert.Equal(encoder.Weights.Module.state_dict().Keys.Order(StringComparer.Ordinal), weights.Entries.Select(entry => entry.Name).Order(StringComparer.Ordinal));
 
         // The drawn seed is kept: with it the run can be had again.
@@ -168,7 +168,7 @@ public sealed class ModelZipTests(ModelZipTests.Saved saved) : IClassFixture<Mod
     [MemberData(nameof(EditedManifests))]
     public void An_edited_manifest_is_refused_with_the_field_that_is_wrong(string field, string value, string message)
     {
-        JsonObject manifest = JsonNode.Parse(Entry(saved.Zip, Manifest))!.AsObject();
+        JsonObject manifest = JsonNode.Parse(ZipEntries.Read(saved.Zip, Manifest))!.AsObject();
         JsonObject input = manifest["input"]!.AsObject();
         (input.ContainsKey(field) ? input : manifest)[field] = JsonNode.Parse(value);
         AssertRefused(message, Edit(Manifest, Encoding.UTF8.GetBytes(manifest.ToJsonString())));
@@ -178,7 +178,7 @@ public sealed class ModelZipTests(ModelZipTests.Saved saved) : IClassFixture<Mod
     public void A_manifest_without_one_of_its_fields_is_refused()
     {
         string[] optional = ["imageShape", "missingImages", "training"];
-        JsonObject manifest = JsonNode.Parse(Entry(saved.Zip, Manifest))!.AsObject();
+        JsonObject manifest = JsonNode.Parse(ZipEntries.Read(saved.Zip, Manifest))!.AsObject();
         foreach (Func<JsonObject, JsonObject> part in new Func<JsonObject, JsonObject>[] { whole => whole, whole => whole["input"]!.AsObject() })
             foreach (string field in part(manifest).Select(property => property.Key).Except(optional).ToArray())
             {
@@ -199,7 +199,7 @@ public sealed class ModelZipTests(ModelZipTests.Saved saved) : IClassFixture<Mod
     [Fact]
     public void A_manifest_is_not_read_further_than_one_can_be_long()
     {
-        byte[] valid = Entry(saved.Zip, Manifest);
+        byte[] valid = ZipEntries.Read(saved.Zip, Manifest);
         byte[] bomb = Edit(Manifest, [.. valid, .. Enumerable.Repeat((byte)' ', 50_000_000)]);
         Assert.InRange(bomb.Length, 0, 200_000);
         AssertRefused($"more than {EncoderManifest.MaxLength} characters", bomb);
@@ -276,7 +276,7 @@ public sealed class ModelZipTests(ModelZipTests.Saved saved) : IClassFixture<Mod
     [Fact]
     public void Truncated_or_foreign_weights_are_refused()
     {
-        byte[] weights = Entry(saved.Zip, Weights);
+        byte[] weights = ZipEntries.Read(saved.Zip, Weights);
         foreach (int keep in new[] { 0, 5, 8, 100, weights.Length / 2, weights.Length - 1 })
             AssertRefused("not a whole safetensors file", Edit(Weights, weights[..keep]));
         AssertRefused("not a whole safetensors file", Edit(Weights, [.. weights, 0]));
@@ -345,30 +345,7 @@ public sealed class ModelZipTests(ModelZipTests.Saved saved) : IClassFixture<Mod
         => ml.Transforms.ContrastivePretrain(
             "Features", "Image", method, ImageEncoder.SmallConvNet(4), training ?? new TrainingOptions { Steps = 2, BatchSize = 32 }, Pictures.Shape());
 
-    private static byte[] Entry(byte[] zip, string name)
-    {
-        using var archive = new ZipArchive(new MemoryStream(zip));
-        using var copy = new MemoryStream();
-        using (Stream entry = archive.Entries.Single(each => each.Name == name).Open())
-            entry.CopyTo(copy);
-        return copy.ToArray();
-    }
-
-    private byte[] Edit(string name, byte[]? content)
-    {
-        using var stream = new MemoryStream();
-        stream.Write(saved.Zip);
-        using (var archive = new ZipArchive(stream, ZipArchiveMode.Update, leaveOpen: true))
-        {
-            ZipArchiveEntry entry = archive.Entries.Single(each => each.Name == name);
-            string fullName = entry.FullName;
-            entry.Delete();
-            if (content is not null)
-                using (Stream body = archive.CreateEntry(fullName).Open())
-                    body.Write(content);
-        }
-        return stream.ToArray();
-    }
+    private byte[] Edit(string name, byte[]? content) => ZipEntries.Replace(saved.Zip, name, content);
 
     private static void AssertClose(float[][] expected, float[][] actual)
     {

@@ -43,6 +43,9 @@ public sealed class Views : IDisposable
             : throw new ArgumentException($"Row indices must be [{Rows}] of int64, not [{string.Join(", ", value.shape)}] of {value.dtype}.", nameof(value));
     }
 
+    /// <summary>Rows of the data as <see cref="RowIndices"/> has them.</summary>
+    internal static Tensor IndicesOf(ReadOnlySpan<int> rows) => tensor(Array.ConvertAll(rows.ToArray(), row => (long)row));
+
     /// <summary>View number <paramref name="index"/>, from 0: [N, ...].</summary>
     public Tensor this[int index] => _views[index];
 

@@ -25,20 +25,20 @@ public sealed class ClassifierZipTests
     public void Edited_classes_are_refused_with_what_is_wrong(string field, string value, string message)
     {
         byte[] zip = Saved();
-        JsonObject classes = JsonNode.Parse(Encoding.UTF8.GetString(Entry(zip)))!.AsObject();
+        JsonObject classes = JsonNode.Parse(Encoding.UTF8.GetString(ZipEntries.Read(zip, Classes)))!.AsObject();
         classes[field] = JsonNode.Parse(value);
-        AssertRefused(message, Edit(zip, Encoding.UTF8.GetBytes(classes.ToJsonString())));
+        AssertRefused(message, ZipEntries.Replace(zip, Classes, Encoding.UTF8.GetBytes(classes.ToJsonString())));
     }
 
     [Fact]
     public void Classes_that_are_missing_too_long_or_too_many_for_the_weights_are_refused()
     {
         byte[] zip = Saved();
-        AssertRefused($"no entry {Classes}", Edit(zip, null));
-        AssertRefused("more than", Edit(zip, [.. Entry(zip), .. Enumerable.Repeat((byte)' ', 2_000_000)]));
-        AssertRefused("damaged or edited", Edit(zip, "{"u8.ToArray()));
-        AssertRefused("doesn't fit the model", Edit(zip, """{ "predictedLabelColumn": "PredictedLabel", "count": 65536 }"""u8.ToArray()));
-        AssertRefused("doesn't fit the model", Edit(zip, """{ "predictedLabelColumn": "PredictedLabel", "count": 3 }"""u8.ToArray()));
+        AssertRefused($"no entry {Classes}", ZipEntries.Replace(zip, Classes, null));
+        AssertRefused("more than", ZipEntries.Replace(zip, Classes, [.. ZipEntries.Read(zip, Classes), .. Enumerable.Repeat((byte)' ', 2_000_000)]));
+        AssertRefused("damaged or edited", ZipEntries.Replace(zip, Classes, "{"u8.ToArray()));
+        AssertRefused("doesn't fit the model", ZipEntries.Replace(zip, Classes, """{ "predictedLabelColumn": "PredictedLabel", "count": 65536 }"""u8.ToArray()));
+        AssertRefused("doesn't fit the model", ZipEntries.Replace(zip, Classes, """{ "predictedLabelColumn": "PredictedLabel", "count": 3 }"""u8.ToArray()));
     }
 
     private static void AssertRefused(string message, byte[] zip)
@@ -56,31 +56,6 @@ public sealed class ClassifierZipTests
         using ImageClassifierTransformer classifier = ml.MulticlassClassification.Trainers.FineTune(encoder, training: new TrainingOptions { Steps = 1 }).Fit(data);
         using var stream = new MemoryStream();
         ml.Model.Save(classifier, data.Schema, stream);
-        return stream.ToArray();
-    }
-
-    private static byte[] Entry(byte[] zip)
-    {
-        using var archive = new ZipArchive(new MemoryStream(zip));
-        using var copy = new MemoryStream();
-        using (Stream entry = archive.Entries.Single(each => each.Name == Classes).Open())
-            entry.CopyTo(copy);
-        return copy.ToArray();
-    }
-
-    private static byte[] Edit(byte[] zip, byte[]? content)
-    {
-        using var stream = new MemoryStream();
-        stream.Write(zip);
-        using (var archive = new ZipArchive(stream, ZipArchiveMode.Update, leaveOpen: true))
-        {
-            ZipArchiveEntry entry = archive.Entries.Single(each => each.Name == Classes);
-            string fullName = entry.FullName;
-            entry.Delete();
-            if (content is not null)
-                using (Stream body = archive.CreateEntry(fullName).Open())
-                    body.Write(content);
-        }
         return stream.ToArray();
     }
 }

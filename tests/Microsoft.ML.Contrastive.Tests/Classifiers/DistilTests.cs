@@ -61,7 +61,7 @@ public sealed class DistilTests
             Teacher = teacher, StartsFrom = start, LearningRate = new(1e-12), Training = FewSteps, // a rate of nearly zero shows where it starts
         }).Fit(data);
         Assert.Equal(FeatureLayer.Middle, Assert.IsType<EncoderWithHead>(student.Encoder).FeaturesFrom);
-        var state = student.Network.Module.state_dict();
+        var state = student.Weights.Module.state_dict();
         foreach (string name in new[] { "backbone.0.weight", "head.0.weight" })
             TensorAssert.Equal(start.Weights.Module.state_dict()[name], state[$"encoder.{name}"], 1e-6);
     }

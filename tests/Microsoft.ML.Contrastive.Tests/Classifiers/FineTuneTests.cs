@@ -56,7 +56,7 @@ public sealed class FineTuneTests : IDisposable
         {
             using ImageClassifierTransformer classifier = ml.MulticlassClassification.Trainers.FineTune(encoder, trains: trains, training: FewSteps).Fit(data);
             string[] last = shape.ForFineTuning.Stages[^1];
-            foreach ((string name, Tensor value) in classifier.Network.Module.state_dict().Where(entry => entry.Key.StartsWith("encoder.", StringComparison.Ordinal)))
+            foreach ((string name, Tensor value) in classifier.Weights.Module.state_dict().Where(entry => entry.Key.StartsWith("encoder.", StringComparison.Ordinal)))
             {
                 string own = name["encoder.".Length..];
                 bool expected = trains == TrainedLayers.All || (trains == TrainedLayers.LastStages && last.Any(stage => own.StartsWith(stage, StringComparison.Ordinal)));
@@ -156,7 +156,7 @@ public sealed class FineTuneTests : IDisposable
         foreach (bool fromMiddle in new[] { true, false })
         {
             using ImageClassifierTransformer classifier = ml.MulticlassClassification.Trainers.FineTune(options with { FromMiddleLayer = fromMiddle }).Fit(data);
-            Dictionary<string, Tensor> state = classifier.Network.Module.state_dict();
+            Dictionary<string, Tensor> state = classifier.Weights.Module.state_dict();
             Assert.Equal([4L, fromMiddle ? 20 : 32], state["head.weight"].shape);
             TensorAssert.Equal(encoder.Weights.Module.state_dict()["head.0.weight"], state["encoder.head.0.weight"], 0);
             Assert.Contains("SimClrV2", classifier.TrainingRecord, StringComparison.Ordinal); // how the start was made

@@ -37,7 +37,7 @@ internal sealed class ImageBatchMaker(
                     PixelOrder.Interleave(planar, channels, target);
             }
         }
-        return new Views(views) { RowIndices = tensor(Array.ConvertAll(rows.ToArray(), row => (long)row)) };
+        return new Views(views) { RowIndices = Views.IndicesOf(rows) };
     }
 
     private Tensor NewBatch(int rows, int viewHeight, int viewWidth, out Span<float> pixels)
