@@ -37,9 +37,9 @@ internal sealed class Linear : nn.Module<Tensor, Tensor>
         => new(inputs, outputs, generator, bound: Math.Sqrt(6.0 / (inputs + outputs / matrices)), biasBound: 0);
 
     /// <summary>W normal with a deviation, b zero.</summary>
-    public static Linear Normal(long inputs, long outputs, Generator generator, double deviation)
+    public static Linear Normal(long inputs, long outputs, Generator generator, double deviation, bool hasBias = true)
     {
-        var linear = new Linear(inputs, outputs, generator, bound: 0, biasBound: 0);
+        var linear = new Linear(inputs, outputs, generator, bound: 0, biasBound: hasBias ? 0 : null);
         using (no_grad())
             linear.weight.normal_(0, deviation, generator);
         return linear;
@@ -209,23 +209,24 @@ internal sealed class BatchNorm : nn.Module<Tensor, Tensor>
     }
 }
 
-/// <summary>Zero mean and deviation one over the last axis of each token by itself, then scale and shift; eps 1e-6, vision transformers' value.</summary>
+/// <summary>Zero mean and deviation one over the last axis of each token by itself, then scale and shift; eps 1e-6 unless given, vision transformers' value.</summary>
 internal sealed class LayerNorm : nn.Module<Tensor, Tensor>
 {
-    private const double Epsilon = 1e-6;
     private readonly Parameter weight, bias;
     private readonly long[] _shape;
+    private readonly double _epsilon;
 
-    public LayerNorm(long width)
+    public LayerNorm(long width, double epsilon = 1e-6)
         : base(nameof(LayerNorm))
     {
+        _epsilon = epsilon;
         weight = new Parameter(ones(width));
         bias = new Parameter(zeros(width));
         _shape = [width];
         RegisterComponents();
     }
 
-    public override Tensor forward(Tensor input) => nn.functional.layer_norm(input, _shape, weight, bias, Epsilon);
+    public override Tensor forward(Tensor input) => nn.functional.layer_norm(input, _shape, weight, bias, _epsilon);
 }
 
 /// <summary>max(x, 0), in place: what comes before it needs only its own input for its gradient.</summary>
