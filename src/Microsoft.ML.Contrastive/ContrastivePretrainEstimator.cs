@@ -162,7 +162,7 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         int seed = ContextSettings.Seed(_environment) ?? checkpoint?.Seed ?? Random.Shared.Next();
 
         var reading = new ColumnReading(_host, channel, training);
-        using MonitoredPictures? monitored = trains ? PictureExamples.ReadMonitored(_environment, input, _options, reading) : null; // none but of pictures
+        using MonitoredExamples? monitored = trains ? ColumnExamples.ReadMonitored(_environment, input, _options, reading) : null;
         using Examples examples = ColumnExamples.Read(input, _options, previous, reading);
         RunFacts facts = Facts(examples, startsFromEarlier: previous is not null);
         ContrastiveMethod method = _options.Method.ResolveFully(facts);

@@ -26,8 +26,8 @@ internal sealed class TextExamples : Examples
     {
         if (options.ImageShape is not null || options.ImageSize is not null || options.Sequence is not null)
             throw new ArgumentException($"{options.Method.GetType().Name} learns from texts: leave out ImageShape, ImageSize and Sequence, or choose another method.", nameof(options.Method));
-        if (options.Training.Monitor is not null)
-            throw new ArgumentException("A Monitor watches the training of pictures alone: leave TrainingOptions.Monitor out for texts, and measure with mlContext.Representation() afterwards.", nameof(options.Training.Monitor));
+        if (options.Training.Monitor is not (null or SimilarityMonitor))
+            throw new ArgumentException($"A {options.Training.Monitor.GetType().Name} watches no training on texts: choose a SimilarityMonitor, or measure with mlContext.Representation() afterwards.", nameof(options.Training.Monitor));
         if (options.NegativeColumnName is not null && options.PositiveColumnName is null)
             throw new ArgumentException("A hard negative stands beside a positive: set PositiveColumnName too.", nameof(options.PositiveColumnName));
         if (options.Prompt.Length > TextInput.LongestPrompt)
@@ -102,12 +102,13 @@ internal sealed class TextExamples : Examples
     public override BatchMaker CreateMaker(ContrastiveMethod method)
     {
         var recipe = (TextMethod)method;
+        var tokens = new TokenKinds(Tokenizer.Vocabulary.Count, Tokenizer.IsSpecial, Tokenizer.MaskId);
         return (rows, epoch, seed) =>
         {
             _store.Prefetch(rows, CLibrary.ReadAhead);
             var examples = new IReadOnlyList<int[]>[rows.Length];
             for (int i = 0; i < rows.Length; i++)
-                examples[i] = recipe.MakeViews(_store[rows[i]], Tokenizer.IsSpecial, new SeededRandom(seed, (ulong)epoch, (ulong)rows[i]));
+                examples[i] = recipe.MakeViews(_store[rows[i]], tokens, new SeededRandom(seed, (ulong)epoch, (ulong)rows[i]));
             int longest = examples.Max(views => views.Max(view => view.Length));
             return new Views([.. Enumerable.Range(0, examples[0].Count).Select(view => TextTensors.Of([.. examples.Select(views => views[view])], longest))])
             {

@@ -27,9 +27,9 @@ public abstract record TextMethod : ContrastiveMethod
 
     /// <summary>The views of an example, as token ids; by default its texts as they are.</summary>
     /// <param name="texts">The ids of each of its texts, special tokens with them.</param>
-    /// <param name="isSpecial">Whether an id is a special token's.</param>
+    /// <param name="tokens">The vocabulary's kinds of ids.</param>
     /// <param name="random">Belongs to the example and the epoch.</param>
-    internal virtual IReadOnlyList<int[]> MakeViews(int[][] texts, Func<int, bool> isSpecial, SeededRandom random) => texts;
+    internal virtual IReadOnlyList<int[]> MakeViews(int[][] texts, TokenKinds tokens, SeededRandom random) => texts;
 
     /// <summary>Throws unless the method can learn from examples of so many texts.</summary>
     internal void CheckTexts(int texts)
