@@ -87,7 +87,7 @@ internal sealed class CmcLearner : BankLearner
         _seen = (own, luminance.detach(), color.detach());
         step.Embedding = cat([nn.functional.normalize(luminance.detach()), nn.functional.normalize(color.detach())], 1);
 
-        Tensor known = Known(own, luminance_bank); // and so is the other bank's
+        Tensor known = Known(own, luminance_bank); // the colour bank holds the same
         (own, luminance, color) = (own.index_select(0, known), luminance.index_select(0, known), color.index_select(0, known));
         if (known.shape[0] == 0)
             return luminance.sum().add(color.sum());
