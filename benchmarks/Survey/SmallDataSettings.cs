@@ -29,7 +29,7 @@ internal static class SmallDataSettings
 
     /// <summary>
     /// How many times the epochs of --epochs a method trains: those that learn from their own predictions start slower, and InstDisc, which makes one view
-    /// of a picture, takes half the time for an epoch. With --minutes-per-method all have the same minutes.
+    /// of a picture, sees no more views in two epochs than others in one. With --minutes-per-method all have the same minutes.
     /// </summary>
     public static int EpochFactor(string method) => method is nameof(Byol) or nameof(SimSiam) or nameof(Dino) or nameof(InstDisc) ? 2 : 1;
 
