@@ -312,6 +312,8 @@ public sealed class BadInputTests : IDisposable
         {
             Method("Augmentations", method with { Augmentations = [ImageAugmentations.MoCoV1, ImageAugmentations.MoCoV1] });
             Method("Contrast", method with { Contrast = (BankContrast)3 });
+            Method("Start", method with { Start = (BankStart)2 });
+            Method("BankMomentum", method with { Start = BankStart.Empty, BankMomentum = 1 });
             Method("NoiseRows", method with { NoiseRows = 0 });
             Method("ProjectionSize", method with { ProjectionSize = 1 });
             Method("Partition", method with { Partition = null! });

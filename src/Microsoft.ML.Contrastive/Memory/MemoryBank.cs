@@ -8,7 +8,8 @@ namespace Microsoft.ML.Contrastive;
 /// it. A row changes only when its example is seen: <c>w = n(m w + (1 - m) v)</c>, n making it unit. It travels in the learner's state.
 /// </summary>
 /// <remarks>
-/// As published, rows start uniform in +-sqrt(3 / D): about unit, and made exactly unit by their first update.
+/// As published, rows start uniform in +-sqrt(3 / D): about unit, and made exactly unit by their first update. An <see cref="Empty"/> bank
+/// starts with zeros, and a row's first update makes it the feature itself.
 /// </remarks>
 public sealed class MemoryBank : nn.Module
 {
@@ -17,14 +18,24 @@ public sealed class MemoryBank : nn.Module
     /// <summary>A bank of <paramref name="count"/> random rows of <paramref name="dimension"/> numbers.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A size below 1.</exception>
     public MemoryBank(long count, long dimension, Generator generator)
+        : this(count, dimension)
+    {
+        double bound = 1 / Math.Sqrt(dimension / 3.0);
+        rows.uniform_(-bound, bound, generator);
+    }
+
+    private MemoryBank(long count, long dimension)
         : base(nameof(MemoryBank))
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(dimension, 1);
-        double bound = 1 / Math.Sqrt(dimension / 3.0);
-        rows = empty(count, dimension).uniform_(-bound, bound, generator).DetachFromDisposeScope();
+        rows = zeros(count, dimension).DetachFromDisposeScope();
         RegisterComponents();
     }
+
+    /// <summary>A bank of <paramref name="count"/> rows of <paramref name="dimension"/> numbers that remember nothing yet: all zero.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A size below 1.</exception>
+    public static MemoryBank Empty(long count, long dimension) => new(count, dimension);
 
     /// <summary>The rows: [n, D]. A live view of the memory: clone what must not change.</summary>
     public Tensor Rows => rows;
@@ -38,6 +49,14 @@ public sealed class MemoryBank : nn.Module
     {
         Check(indices);
         return rows.index_select(0, indices);
+    }
+
+    /// <summary>Which of the rows at <paramref name="indices"/> [N], int64, hold something: [N], bool. Only those of an <see cref="Empty"/> bank may not.</summary>
+    /// <exception cref="ArgumentException">As <see cref="Lookup"/>.</exception>
+    public Tensor Holds(Tensor indices)
+    {
+        using Tensor found = Lookup(indices);
+        return found.count_nonzero([1]).gt(0);
     }
 
     /// <summary>Moves the rows at <paramref name="indices"/> towards <paramref name="features"/>; all others stay as they are.</summary>

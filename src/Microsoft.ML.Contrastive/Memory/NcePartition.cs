@@ -55,10 +55,13 @@ internal sealed class PartitionConstant : nn.Module
         return _next = where(log_z.isnan(), logEstimate, moved);
     }
 
-    /// <summary>After the optimizer's step, so that a step which failed leaves nothing behind.</summary>
+    /// <summary>After the optimizer's step, so that a step which failed leaves nothing behind; a step without a loss has nothing to keep.</summary>
     public void Keep()
     {
+        if (_next is null)
+            return;
         using var noGradient = no_grad();
-        log_z.copy_(_next!);
+        log_z.copy_(_next);
+        _next = null;
     }
 }

@@ -134,6 +134,7 @@ internal static partial class TrajectoryAnswers
     private static InstDisc InstDisc(KnownAnswerCase given, BankContrast contrast) => new()
     {
         Contrast = contrast,
+        Start = BankStart.Random,
         Temperature = given.Parameters.GetProperty("temperature").GetDouble(),
         NoiseRows = contrast == BankContrast.Nce ? given.Parameters.GetProperty("negatives").GetInt32() : null,
         BankMomentum = given.Parameters.GetProperty("bank_momentum").GetDouble(),
@@ -145,6 +146,7 @@ internal static partial class TrajectoryAnswers
     private static Cmc Cmc(KnownAnswerCase given) => new()
     {
         Contrast = BankContrast.Nce,
+        Start = BankStart.Random,
         Temperature = given.Parameters.GetProperty("temperature").GetDouble(),
         NoiseRows = given.Parameters.GetProperty("negatives").GetInt32(),
         BankMomentum = given.Parameters.GetProperty("bank_momentum").GetDouble(),

@@ -40,6 +40,19 @@ public sealed class MemoryBankTests : IDisposable
     }
 
     [Fact]
+    public void An_empty_bank_holds_what_it_has_seen_and_as_it_was_seen()
+    {
+        using var bank = MemoryBank.Empty(4, 2);
+        Tensor all = arange(4);
+        Assert.False(bank.Holds(all).any().item<bool>());
+        bank.Update(tensor(new long[] { 3, 1 }), tensor(new float[,] { { 0, 7 }, { 3, 4 } }), 0.9);
+        Assert.Equal([false, true, false, true], bank.Holds(all).data<bool>().ToArray());
+        TensorAssert.Equal(tensor(new float[,] { { 0, 0 }, { 0.6f, 0.8f }, { 0, 0 }, { 0, 1 } }), bank.Rows, 1e-6);
+        using var random = new MemoryBank(4, 2, _generator);
+        Assert.True(random.Holds(all).all().item<bool>());
+    }
+
+    [Fact]
     public void Rows_are_looked_up_in_the_order_that_is_asked_for_and_are_copies()
     {
         using var bank = new MemoryBank(5, 3, _generator);
@@ -63,5 +76,7 @@ public sealed class MemoryBankTests : IDisposable
         Assert.Throws<ArgumentOutOfRangeException>(() => bank.Update(tensor(new long[] { 1 }), zeros(1, 3), 1.5));
         Assert.Throws<ArgumentOutOfRangeException>(() => new MemoryBank(0, 3, _generator));
         Assert.Throws<ArgumentOutOfRangeException>(() => new MemoryBank(3, 0, _generator));
+        Assert.Throws<ArgumentOutOfRangeException>(() => MemoryBank.Empty(0, 3));
+        Assert.Throws<ArgumentOutOfRangeException>(() => bank.Holds(tensor(new long[] { 5 })));
     }
 }

@@ -42,6 +42,18 @@ public sealed class CmcTests
     }
 
     [Fact]
+    public void Empty_banks_are_filled_before_anything_is_asked_of_them()
+    {
+        using var run = new MethodRun(s_nce with { Start = BankStart.Empty }, steps: 20);
+        using Contrastive.Views views = run.RandomViews();
+        (Tensor luminance, Tensor color) = Features(run, views[0]);
+        Assert.Equal(0, run.Step(views));
+        TensorAssert.Equal(nn.functional.normalize(luminance), run.State()["luminance_bank.rows"][..8]);
+        TensorAssert.Equal(nn.functional.normalize(color), run.State()["color_bank.rows"][..8]);
+        Assert.True(run.Step(run.RandomViews(firstRow: 4)) > 0);
+    }
+
+    [Fact]
     public void Each_direction_has_a_Z_of_its_own_which_stays()
     {
         using var run = new MethodRun(s_nce);

@@ -27,6 +27,58 @@ public sealed class InstDiscTests
         }
     }
 
+    [Theory]
+    [MemberData(nameof(Contrasts))]
+    public void An_empty_bank_is_filled_by_what_is_first_seen_without_a_loss(InstDisc method)
+    {
+        using var run = new MethodRun(method with { Start = BankStart.Empty }, steps: 20);
+        Dictionary<string, Tensor> start = run.State();
+        Assert.Equal(0, start["bank.rows"].abs().max().ToDouble());
+        for (int batch = 0; batch < 2; batch++)
+        {
+            using Contrastive.Views views = run.RandomViews(firstRow: 8 * batch);
+            Tensor features = nn.functional.normalize(Features(run, views[0]));
+            Assert.Equal(0, run.Step(views));
+            TensorAssert.Equal(features, run.State()["bank.rows"].index_select(0, views.RowIndices));
+        }
+        foreach ((string name, Tensor weight) in run.Learner.named_parameters())
+            TensorAssert.Equal(start[name], weight.detach());
+        Assert.True(!start.ContainsKey("partition.log_z") || double.IsNaN(run.State()["partition.log_z"].item<double>())); // waits for a batch with a loss
+
+        using Contrastive.Views again = run.RandomViews(firstRow: 8);
+        Assert.True(run.Step(again) > 0);
+        Assert.Contains(run.Learner.named_parameters(), entry => (entry.parameter - start[entry.name]).abs().max().ToDouble() > 0);
+    }
+
+    [Fact]
+    public void In_a_mixed_batch_those_are_asked_for_that_an_empty_bank_holds()
+    {
+        using var run = new MethodRun(new InstDisc { Contrast = BankContrast.Softmax, Start = BankStart.Empty }, steps: 20);
+        run.Step(run.RandomViews(firstRow: 0));
+        using Contrastive.Views mixed = run.RandomViews(firstRow: 5); // 5 to 7 are held, 8 to 12 are new
+        Tensor asked = Features(run, mixed[0])[..3], bank = run.State()["bank.rows"];
+        double expected = InstanceDiscrimination.SoftmaxLoss(asked, bank, mixed.RowIndices[..3], ((InstDisc)run.Method).Temperature!.Value).ToDouble();
+        Assert.Equal(expected, run.Step(mixed), 1e-9);
+        Assert.Equal(13, run.State()["bank.rows"].count_nonzero([1]).gt(0).sum().item<long>());
+    }
+
+    [Fact]
+    public void Runs_of_few_epochs_start_with_an_empty_bank()
+    {
+        Assert.Equal(BankStart.Empty, Start(epochs: 2));
+        Assert.Equal(BankStart.Empty, Start(epochs: 49));
+        Assert.Equal(BankStart.Random, Start(epochs: 1)); // an empty bank would only be filled
+        Assert.Equal(BankStart.Random, Start(epochs: 50));
+        Assert.Equal(BankStart.Random, Start(epochs: 2, BankStart.Random));
+        string message = Assert.Throws<ArgumentException>(() => Start(epochs: 1, BankStart.Empty)).Message;
+        Assert.Contains("2 epochs", message, StringComparison.Ordinal);
+        Assert.Equal(BankStart.Random, InstDisc.Paper.Start);
+        Assert.Contains("BankMomentum 1", Assert.Throws<ArgumentOutOfRangeException>(() => new InstDisc { Start = BankStart.Empty, BankMomentum = 1 }.Validate(8)).Message, StringComparison.Ordinal);
+
+        static BankStart? Start(int epochs, BankStart? start = null)
+            => ((InstDisc)new InstDisc { Start = start }.Resolve(new RunFacts(2560, 256, 10 * epochs, 32, 32, 3, 512))).Start;
+    }
+
     [Fact]
     public void Z_is_the_first_batchs_and_stays_also_where_the_run_goes_on_from_its_state()
     {

@@ -22,6 +22,7 @@ public sealed record Cmc : MemoryBankMethod
     {
         Augmentations = [new ImageAugmentation()],
         Contrast = BankContrast.Nce,
+        Start = BankStart.Random,
         Temperature = 0.07,
         NoiseRows = 4096,
         Optimizer = new Sgd { WeightDecay = 1e-4 },
@@ -71,8 +72,7 @@ internal sealed class CmcLearner : BankLearner
             ?? throw new ArgumentException("Cmc trains an encoder of two parts: build a LuminanceAndColor.", nameof(setup));
         luminance_projector = Mlp.Linear(encoder.LuminanceSize, method.ProjectionSize, setup.Generator);
         color_projector = Mlp.Linear(encoder.ColorSize, method.ProjectionSize, setup.Generator);
-        luminance_bank = new MemoryBank(setup.Facts.Rows, method.ProjectionSize, setup.Generator);
-        color_bank = new MemoryBank(setup.Facts.Rows, method.ProjectionSize, setup.Generator);
+        (luminance_bank, color_bank) = (CreateBank(setup), CreateBank(setup));
         (luminance_partition, color_partition) = (CreatePartition(), CreatePartition());
         RegisterComponents();
     }
@@ -86,6 +86,11 @@ internal sealed class CmcLearner : BankLearner
         Tensor own = views.RowIndices;
         _seen = (own, luminance.detach(), color.detach());
         step.Embedding = cat([nn.functional.normalize(luminance.detach()), nn.functional.normalize(color.detach())], 1);
+
+        Tensor known = Known(own, luminance_bank); // the colour bank holds the same
+        (own, luminance, color) = (own.index_select(0, known), luminance.index_select(0, known), color.index_select(0, known));
+        if (known.shape[0] == 0)
+            return luminance.sum().add(color.sum());
 
         // Each is looked for in the other's bank; the same noise serves both, and the loss is the sum.
         Tensor indices = IndicesOf(own, luminance_bank, step);

@@ -18,6 +18,7 @@ public sealed record InstDisc : MemoryBankMethod
     {
         Augmentations = [ImageAugmentations.MoCoV1],
         Contrast = BankContrast.Nce,
+        Start = BankStart.Random,
         Temperature = 0.07,
         NoiseRows = 4096,
         Optimizer = new Sgd { WeightDecay = 1e-4 },
@@ -74,7 +75,7 @@ internal sealed class InstDiscLearner : BankLearner
         _method = method;
         encoder = setup.CreateEncoder();
         projector = Mlp.Linear(setup.FeatureSize, method.ProjectionSize, setup.Generator);
-        bank = new MemoryBank(setup.Facts.Rows, method.ProjectionSize, setup.Generator);
+        bank = CreateBank(setup);
         partition = CreatePartition();
         RegisterComponents();
     }
@@ -86,6 +87,10 @@ internal sealed class InstDiscLearner : BankLearner
         Tensor own = views.RowIndices, features = projector.forward(encoder.forward(views[0]));
         _seen = (own, features.detach());
         step.Embedding = features;
+        Tensor known = Known(own, bank);
+        (own, features) = (own.index_select(0, known), features.index_select(0, known));
+        if (known.shape[0] == 0)
+            return features.sum();
         Tensor loss = Ask(features, bank, IndicesOf(own, bank, step), partition);
         return _method.ProximalWeight == 0 ? loss : loss.add(InstanceDiscrimination.Proximal(features, bank.Lookup(own)), alpha: _method.ProximalWeight);
     }

@@ -16,13 +16,26 @@ public enum BankContrast
     Nce,
 }
 
+/// <summary>What a bank holds before a picture was seen.</summary>
+public enum BankStart
+{
+    /// <summary>Random unit rows, as published: throughout the first epoch each picture is looked for at a random place.</summary>
+    Random,
+
+    /// <summary>
+    /// Nothing. Seen for the first time, a picture leaves its feature and is asked nothing, so that the first epoch fills the bank and changes no
+    /// weight but by decay; its loss is 0.
+    /// </summary>
+    Empty,
+}
+
 /// <summary>
 /// What methods with a memory of every example share (Wu, Xiong, Yu, Lin 2018): a <see cref="MemoryBank"/> that gives the negatives,
 /// and <see cref="InstanceDiscrimination"/> as the objective.
 /// </summary>
 public abstract record MemoryBankMethod : ContrastiveMethod
 {
-    private const long MostSoftmaxRows = 50_000, LargestBank = 8L << 30;
+    private const long MostSoftmaxRows = 50_000, LargestBank = 8L << 30, ManyEpochs = 50;
 
     private protected MemoryBankMethod()
     {
@@ -46,6 +59,12 @@ public abstract record MemoryBankMethod : ContrastiveMethod
     /// <summary>Added to NCE's denominators, at least 0. The default value is 0, the paper's formula; the released code has 1e-7, which the form used here does not need.</summary>
     public double Epsilon { get; init; }
 
+    /// <summary>
+    /// How the bank begins. Null: <see cref="BankStart.Empty"/> in runs of 2 to 49 epochs, otherwise <see cref="BankStart.Random"/>, as published. A
+    /// short run would spend a good part of itself on random places, at its highest rate, and end with features worse than a random network's.
+    /// </summary>
+    public BankStart? Start { get; init; }
+
     /// <summary>m of the bank, 0 to 1: how much of a row stays when its picture is seen. The default value is 0.5, as in the released code.</summary>
     public double BankMomentum { get; init; } = 0.5;
 
@@ -62,6 +81,10 @@ public abstract record MemoryBankMethod : ContrastiveMethod
         SettingChecks.Momentum(BankMomentum, nameof(BankMomentum));
         if (Contrast is { } contrast && !Enum.IsDefined(contrast))
             throw new ArgumentOutOfRangeException(nameof(Contrast), contrast, "Choose BankContrast.Softmax, SampledSoftmax or Nce.");
+        if (Start is { } start && !Enum.IsDefined(start))
+            throw new ArgumentOutOfRangeException(nameof(Start), start, "Choose BankStart.Random or Empty.");
+        if (Start == BankStart.Empty && BankMomentum == 1)
+            throw new ArgumentOutOfRangeException(nameof(BankMomentum), BankMomentum, "With BankMomentum 1 an empty bank stays empty: lower it, or choose BankStart.Random.");
         if (NoiseRows < 1)
             throw new ArgumentOutOfRangeException(nameof(NoiseRows), NoiseRows, "At least one row of noise is needed.");
         if (!(Epsilon >= 0 && double.IsFinite(Epsilon)))
@@ -88,8 +111,14 @@ public abstract record MemoryBankMethod : ContrastiveMethod
             throw new ArgumentException(
                 $"{GetType().Name} remembers {ProjectionSize} numbers of each of {facts.Rows} pictures, which would take {bytes >> 30} GiB; {LargestBank >> 30} are the limit. Lower ProjectionSize, or choose MoCoV2, whose queue doesn't grow with the data.",
                 nameof(ProjectionSize));
+        if (Start == BankStart.Empty && facts.TotalSteps <= facts.StepsPerEpoch)
+            throw new ArgumentException(
+                $"{GetType().Name} fills an empty bank throughout the first epoch, {facts.StepsPerEpoch} steps, and learns afterwards, but the run has {facts.TotalSteps} steps. Train for 2 epochs or more, or choose BankStart.Random.",
+                nameof(Start));
+        bool isShort = facts.TotalSteps >= 2 * facts.StepsPerEpoch && facts.TotalSteps < ManyEpochs * facts.StepsPerEpoch;
         return this with
         {
+            Start = Start ?? (isShort ? BankStart.Empty : BankStart.Random),
             Contrast = Contrast ?? (facts.Rows <= MostSoftmaxRows ? BankContrast.Softmax : BankContrast.Nce),
             Temperature = Temperature ?? (facts.SmallImages ? 0.1 : 0.07),
             NoiseRows = NoiseRows ?? (int)Math.Clamp(facts.Rows / 2, 1, 4096),
@@ -113,6 +142,14 @@ internal abstract class BankLearner : Learner
     /// Indices for a step, [N, 1 + m]: the rows' own [N] in column 0, the noise behind them. Known answers give their own.
     /// </summary>
     public Func<Tensor, long, Step, Tensor> DrawNoise { get; set; }
+
+    protected MemoryBank CreateBank(LearnerSetup setup) => _method.Start == BankStart.Empty
+        ? MemoryBank.Empty(setup.Facts.Rows, _method.ProjectionSize)
+        : new MemoryBank(setup.Facts.Rows, _method.ProjectionSize, setup.Generator);
+
+    /// <summary>Places [M] in the batch of those that can be looked for, because the bank holds them: all, once an empty bank is filled.</summary>
+    /// <exception cref="ArgumentException">A row that the bank does not have.</exception>
+    protected static Tensor Known(Tensor own, MemoryBank bank) => bank.Holds(own).nonzero().flatten();
 
     /// <summary>Whom a batch is compared with: the batch's own rows [N], with noise behind them where not all of the bank is.</summary>
     /// <exception cref="ArgumentException">A row that the bank does not have.</exception>
