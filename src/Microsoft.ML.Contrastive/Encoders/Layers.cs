@@ -101,6 +101,16 @@ internal sealed class Convolution : nn.Module<Tensor, Tensor>
         register_parameter(nameof(weight), weight);
     }
 
+    /// <summary>One without padding whose weights start uniform in +-1/sqrt(fan-in), as PyTorch's do: what cuts a picture into patches.</summary>
+    public static Convolution Patches(long inputs, long outputs, int side, Generator generator)
+    {
+        var convolution = new Convolution(inputs, outputs, (side, side), (side, side), (0, 0), generator);
+        double bound = 1 / Math.Sqrt(inputs * side * side);
+        using (no_grad())
+            convolution.weight.uniform_(-bound, bound, generator);
+        return convolution;
+    }
+
     /// <summary>
     /// Whether each output channel's weights are used with mean 0 and deviation 1 (Qiao et al. 2019, "Weight standardization"). The default value is false.
     /// </summary>
@@ -209,23 +219,24 @@ internal sealed class BatchNorm : nn.Module<Tensor, Tensor>
     }
 }
 
-/// <summary>Zero mean and deviation one over the last axis of each token by itself, then scale and shift; eps 1e-6, vision transformers' value.</summary>
+/// <summary>Zero mean and deviation one over the last axis of each token by itself, then scale and shift; eps 1e-6 unless given, vision transformers' value.</summary>
 internal sealed class LayerNorm : nn.Module<Tensor, Tensor>
 {
-    private const double Epsilon = 1e-6;
     private readonly Parameter weight, bias;
     private readonly long[] _shape;
+    private readonly double _epsilon;
 
-    public LayerNorm(long width)
+    public LayerNorm(long width, double epsilon = 1e-6)
         : base(nameof(LayerNorm))
     {
+        _epsilon = epsilon;
         weight = new Parameter(ones(width));
         bias = new Parameter(zeros(width));
         _shape = [width];
         RegisterComponents();
     }
 
-    public override Tensor forward(Tensor input) => nn.functional.layer_norm(input, _shape, weight, bias, Epsilon);
+    public override Tensor forward(Tensor input) => nn.functional.layer_norm(input, _shape, weight, bias, _epsilon);
 }
 
 /// <summary>max(x, 0), in place: what comes before it needs only its own input for its gradient.</summary>
