@@ -37,9 +37,9 @@ internal sealed class Linear : nn.Module<Tensor, Tensor>
         => new(inputs, outputs, generator, bound: Math.Sqrt(6.0 / (inputs + outputs / matrices)), biasBound: 0);
 
     /// <summary>W normal with a deviation, b zero.</summary>
-    public static Linear Normal(long inputs, long outputs, Generator generator, double deviation)
+    public static Linear Normal(long inputs, long outputs, Generator generator, double deviation, bool hasBias = true)
     {
-        var linear = new Linear(inputs, outputs, generator, bound: 0, biasBound: 0);
+        var linear = new Linear(inputs, outputs, generator, bound: 0, biasBound: hasBias ? 0 : null);
         using (no_grad())
             linear.weight.normal_(0, deviation, generator);
         return linear;

@@ -1,57 +1,80 @@
+using System.Numerics;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.Contrastive;
 
-/// <summary>How the vectors of a text's tokens become one.</summary>
-internal enum PoolingMode
+/// <summary>How the vectors of a text's tokens become one. Several together are put behind each other, in the order in which they stand here.</summary>
+[Flags]
+public enum TextPooling
 {
-    /// <summary>The first real token's.</summary>
-    Cls,
+    /// <summary>None: never valid by itself.</summary>
+    None = 0,
+
+    /// <summary>The first token's. With a tanh layer behind it (<see cref="TextTransformer.DenseSize"/>) BERT's pooler and SimCSE's "cls".</summary>
+    Cls = 1,
 
     /// <summary>The largest number of each place.</summary>
-    Max,
+    Max = 2,
 
     /// <summary>The mean.</summary>
-    Mean,
+    Mean = 4,
 
     /// <summary>The sum divided by the square root of the number of tokens.</summary>
-    MeanSqrt,
+    MeanSqrt = 8,
 
     /// <summary>The mean with weights 1, 2, 3 and so on.</summary>
-    WeightedMean,
+    WeightedMean = 16,
 
-    /// <summary>The last real token's.</summary>
-    LastToken,
+    /// <summary>The last token's.</summary>
+    LastToken = 32,
+
+    /// <summary>The mean over tokens of the mean of the first and the last transformer layer: "avg_first_last" of SimCSE's released code (its paper has the embeddings in place of the first layer).</summary>
+    FirstLastMean = 64,
+
+    /// <summary>The mean over tokens of the mean of the last two layers: what ConSERT is evaluated with.</summary>
+    LastTwoMean = 128,
 }
 
 /// <summary>Token vectors [N, T, H] and their mask to text vectors [N, H]; what stands at masked places changes nothing.</summary>
-internal static class TextPooling
+internal static class TextPoolings
 {
+    public const TextPooling All = (TextPooling)255;
+
+    /// <summary>The parts of several together, in their order.</summary>
+    public static IEnumerable<TextPooling> Parts(TextPooling modes) => Enum.GetValues<TextPooling>().Where(mode => mode != TextPooling.None && modes.HasFlag(mode));
+
+    /// <summary>How many vectors are put behind each other.</summary>
+    public static int Count(TextPooling modes) => BitOperations.PopCount((uint)modes);
+
     /// <param name="hidden">[N, T, H].</param>
-    /// <param name="mask">[N, T], 1 for a real token and 0 for a filled place, of any number type; every row has a real token.</param>
-    /// <param name="mode">How.</param>
-    public static Tensor Pool(Tensor hidden, Tensor mask, PoolingMode mode)
+    /// <param name="mask">[N, T], 1 for a real token and 0 for a filled place, of any number type; of a row without a real token means are 0.</param>
+    /// <param name="mode">How; one alone, which needs one layer.</param>
+    public static Tensor Pool(Tensor hidden, Tensor mask, TextPooling mode)
     {
         if (hidden.dim() != 3 || mask.dim() != 2 || mask.shape[0] != hidden.shape[0] || mask.shape[1] != hidden.shape[1])
             throw new ArgumentException($"Token vectors must be [N, T, H] and their mask [N, T], not [{string.Join(", ", hidden.shape)}] and [{string.Join(", ", mask.shape)}].", nameof(mask));
         Tensor real = mask.ne(0), weights = real.to(hidden.dtype);
         return mode switch
         {
-            PoolingMode.Cls => At(hidden, real.to(ScalarType.Int64).argmax(1)),
-            PoolingMode.LastToken => At(hidden, real.to(ScalarType.Int64).cumsum(1).argmax(1)),
-            PoolingMode.Max => hidden.masked_fill(real.logical_not().unsqueeze(2), double.NegativeInfinity).amax([1L]),
-            PoolingMode.Mean => Weighted(hidden, weights),
-            PoolingMode.MeanSqrt => Weighted(hidden, weights).mul(weights.sum(1, keepdim: true).sqrt()),
-            PoolingMode.WeightedMean => Weighted(hidden, weights.mul(arange(1, mask.shape[1] + 1, hidden.dtype, hidden.device))),
-            _ => throw new ArgumentOutOfRangeException(nameof(mode), mode, "There is no such pooling."),
+            TextPooling.Cls => At(hidden, real.to(ScalarType.Int64).argmax(1)),
+            TextPooling.LastToken => At(hidden, real.to(ScalarType.Int64).cumsum(1).argmax(1)),
+            TextPooling.Max => hidden.masked_fill(real.logical_not().unsqueeze(2), double.NegativeInfinity).amax([1L]),
+            TextPooling.Mean => Weighted(hidden, weights),
+            TextPooling.MeanSqrt => Weighted(hidden, weights).mul(weights.sum(1, keepdim: true).sqrt()),
+            TextPooling.WeightedMean => Weighted(hidden, weights.mul(arange(1, mask.shape[1] + 1, hidden.dtype, hidden.device))),
+            _ => throw new ArgumentOutOfRangeException(nameof(mode), mode, "There is no such pooling of one layer."),
         };
     }
 
-    /// <summary>
-    /// The mean over tokens of the mean of two layers' vectors: of the first and the last transformer layer in SimCSE's released code, of the
-    /// embeddings and the last layer in its paper.
-    /// </summary>
-    public static Tensor MeanOfTwo(Tensor first, Tensor last, Tensor mask) => Pool(first.add(last).div(2), mask, PoolingMode.Mean);
+    /// <summary>The mean over tokens of the mean of two layers' vectors.</summary>
+    public static Tensor MeanOfTwo(Tensor first, Tensor last, Tensor mask) => Pool(first.add(last).div(2), mask, TextPooling.Mean);
+
+    /// <summary>The mean over tokens with a weight for each; zeros where all weights are 0.</summary>
+    /// <param name="hidden">[N, T, H].</param>
+    /// <param name="weights">[N, T], at least 0; what stands at places of weight 0 changes nothing.</param>
+    public static Tensor Weighted(Tensor hidden, Tensor weights)
+        // Zeros at masked places and not products with 0: what is there may be no number.
+        => hidden.masked_fill(weights.eq(0).unsqueeze(2), 0).mul(weights.unsqueeze(2)).sum(1).div(weights.sum(1, keepdim: true).clamp_min(1e-9));
 
     /// <summary>The first place of each row's largest id, where CLIP's text vector is read: its closing token has the largest of all.</summary>
     /// <param name="ids">[N, T] of int64.</param>
@@ -62,10 +85,6 @@ internal static class TextPooling
         Tensor places = arange(ids.shape[1], device: ids.device).expand_as(ids);
         return places.masked_fill(isLargest.logical_not(), ids.shape[1]).amin([1L]);
     }
-
-    // Zeros at masked places and not products with 0: what is there may be no number.
-    private static Tensor Weighted(Tensor hidden, Tensor weights)
-        => hidden.masked_fill(weights.eq(0).unsqueeze(2), 0).mul(weights.unsqueeze(2)).sum(1).div(weights.sum(1, keepdim: true).clamp_min(1e-9));
 
     /// <summary>Each row's vector at its place [N].</summary>
     private static Tensor At(Tensor hidden, Tensor places)

@@ -30,7 +30,7 @@ internal static class TextAnswers
         {
             ["ln_1_over_0_07"] = ClipContrast.InitialLogScale, ["scale_at_init"] = Math.Exp(ClipContrast.InitialLogScale), ["ln_100"] = ClipContrast.MaxLogScale,
         },
-        ["clip_eot_pooling"] = given => new JsonObject { ["pool_index"] = TextPooling.PlaceOfLargest(Input(given, "token_ids").to(ScalarType.Int64)).ToJson() },
+        ["clip_eot_pooling"] = given => new JsonObject { ["pool_index"] = TextPoolings.PlaceOfLargest(Input(given, "token_ids").to(ScalarType.Int64)).ToJson() },
         ["siglip"] = Sigmoid,
         ["siglip_chunked_equality"] = SigmoidBlocks,
         ["momentum_update"] = MomentumSteps,
@@ -170,14 +170,14 @@ internal static class TextAnswers
         Tensor mask = Input(given, "attention_mask");
         return new JsonObject
         {
-            ["cls"] = TextPooling.Pool(last, mask, PoolingMode.Cls).ToJson(),
-            ["mean"] = TextPooling.Pool(last, mask, PoolingMode.Mean).ToJson(),
-            ["max"] = TextPooling.Pool(last, mask, PoolingMode.Max).ToJson(),
-            ["mean_sqrt_len"] = TextPooling.Pool(last, mask, PoolingMode.MeanSqrt).ToJson(),
-            ["weighted_mean"] = TextPooling.Pool(last, mask, PoolingMode.WeightedMean).ToJson(),
-            ["last_token"] = TextPooling.Pool(last, mask, PoolingMode.LastToken).ToJson(),
-            ["avg_first_last"] = TextPooling.MeanOfTwo(layer, last, mask).ToJson(),
-            ["avg_first_last_paper_static_embeddings"] = TextPooling.MeanOfTwo(embeddings, last, mask).ToJson(),
+            ["cls"] = TextPoolings.Pool(last, mask, TextPooling.Cls).ToJson(),
+            ["mean"] = TextPoolings.Pool(last, mask, TextPooling.Mean).ToJson(),
+            ["max"] = TextPoolings.Pool(last, mask, TextPooling.Max).ToJson(),
+            ["mean_sqrt_len"] = TextPoolings.Pool(last, mask, TextPooling.MeanSqrt).ToJson(),
+            ["weighted_mean"] = TextPoolings.Pool(last, mask, TextPooling.WeightedMean).ToJson(),
+            ["last_token"] = TextPoolings.Pool(last, mask, TextPooling.LastToken).ToJson(),
+            ["avg_first_last"] = TextPoolings.MeanOfTwo(layer, last, mask).ToJson(),
+            ["avg_first_last_paper_static_embeddings"] = TextPoolings.MeanOfTwo(embeddings, last, mask).ToJson(),
         };
     }
 
@@ -187,10 +187,10 @@ internal static class TextAnswers
         Tensor hidden = empty(2, 3, 4, ScalarType.Float64).normal_(0, 1, generator), mask = tensor(new long[,] { { 1, 1, 1 }, { 1, 1, 0 } });
         Tensor changed = hidden.clone(), longer = cat([hidden, full(2, 2, 4, double.NaN)], 1), longerMask = cat([mask, zeros(2, 2, ScalarType.Int64)], 1);
         changed[1, 2] = double.PositiveInfinity;
-        foreach (PoolingMode mode in Enum.GetValues<PoolingMode>())
+        foreach (TextPooling mode in Enum.GetValues<TextPooling>())
         {
-            TensorAssert.Equal(TextPooling.Pool(hidden, mask, mode), TextPooling.Pool(changed, mask, mode), 0);
-            TensorAssert.Equal(TextPooling.Pool(hidden, mask, mode), TextPooling.Pool(longer, longerMask, mode), 0);
+            TensorAssert.Equal(TextPoolings.Pool(hidden, mask, mode), TextPoolings.Pool(changed, mask, mode), 0);
+            TensorAssert.Equal(TextPoolings.Pool(hidden, mask, mode), TextPoolings.Pool(longer, longerMask, mode), 0);
         }
         return new JsonObject { ["padding_invariance"] = given.Expected.GetProperty("padding_invariance").GetString() };
     }
