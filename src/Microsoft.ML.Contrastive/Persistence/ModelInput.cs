@@ -66,6 +66,9 @@ internal sealed record PictureInput : ModelInput
 
     public MissingImages MissingImages { get; init; }
 
+    /// <summary>How a picture is resized.</summary>
+    public PlainResizing Resizing { get; init; }
+
     /// <summary>Rows and columns of pixels of what the network takes.</summary>
     public required int Height { get; init; }
 
@@ -87,6 +90,7 @@ internal sealed record PictureInput : ModelInput
     {
         Encoder.Validate();
         ImageShape?.Validate();
+        Require(Enum.IsDefined(Resizing), nameof(Resizing));
         Require(Height is >= 1 and <= MaxSide, nameof(Height));
         Require(Width is >= 1 and <= MaxSide, nameof(Width));
         Require(Channels == (ImageShape?.Channels ?? 3), nameof(Channels));

@@ -10,7 +10,7 @@ namespace Microsoft.ML.Contrastive;
 /// matrix, is the vector that pictures are compared with. Tensor names are OpenAI's. The default values are those beside ViT-B/32.
 /// </summary>
 /// <remarks>Beside ViT-L/14: Width 768, Heads 12, EmbeddingSize 768.</remarks>
-public sealed record ClipTextTransformer : Encoder
+public sealed record ClipTextTransformer : TextEncoder
 {
     /// <summary>V, tokens of the vocabulary, 2 to 1,048,576; the last of them closes a text. The default value is 49,408.</summary>
     public int VocabularySize { get; init; } = 49_408;
@@ -30,12 +30,21 @@ public sealed record ClipTextTransformer : Encoder
     /// <summary>E, length of the vector, 1 to 2,048. The default value is 512.</summary>
     public int EmbeddingSize { get; init; } = 512;
 
-    /// <summary>The default value is <see cref="ClipActivation.QuickGelu"/>.</summary>
-    public ClipActivation Activation { get; init; } = ClipActivation.QuickGelu;
+    /// <summary>
+    /// Whether hidden layers bend by x * sigmoid(1.702 x), as OpenAI's weights need it, otherwise by GELU, as most of open_clip's do: weights used with the
+    /// other are worse, silently. The default value is true.
+    /// </summary>
+    public bool QuickGelu { get; init; } = true;
 
     /// <inheritdoc/>
     [JsonIgnore]
     public override int FeatureSize => EmbeddingSize;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override int MaxTokens => ContextLength;
+
+    internal override bool ProjectsItself => true;
 
     /// <remarks>Bounded so that an edited model file cannot ask for more memory than the largest published ones would.</remarks>
     internal override void Validate()
@@ -47,19 +56,18 @@ public sealed record ClipTextTransformer : Encoder
         SizeCheck.Within(nameof(ClipTextTransformer), nameof(Heads), Heads, 1, 32);
         SizeCheck.Multiple(nameof(ClipTextTransformer), nameof(Width), Width, Heads, "heads");
         SizeCheck.Within(nameof(ClipTextTransformer), nameof(EmbeddingSize), EmbeddingSize, 1, 2048);
-        Activation.Check();
     }
 
-    internal long CountWeights()
+    internal override long CountWeights()
         => ((long)VocabularySize + ContextLength + 2 + EmbeddingSize) * Width + ClipTransformer.CountWeights(Width, Depth);
 
-    internal nn.Module<Tensor, Tensor> Build(Generator generator) => new ClipTextModule(this, generator);
+    internal override TextNetwork Build(Generator generator) => new ClipTextModule(this, generator);
 }
 
-/// <summary>Token ids [N, T], -1 behind each text's end, to [N, E].</summary>
-internal sealed class ClipTextModule : nn.Module<Tensor, Tensor>
+/// <summary>The network of a <see cref="ClipTextTransformer"/>.</summary>
+internal sealed class ClipTextModule : TextNetwork
 {
-    private readonly TokenTable token_embedding;
+    private readonly Table token_embedding;
     private readonly Parameter positional_embedding, text_projection;
     private readonly ClipTransformer transformer;
     private readonly LayerNorm ln_final;
@@ -67,38 +75,31 @@ internal sealed class ClipTextModule : nn.Module<Tensor, Tensor>
     public ClipTextModule(ClipTextTransformer shape, Generator generator)
         : base(nameof(ClipTextTransformer))
     {
-        token_embedding = new TokenTable(shape.VocabularySize, shape.Width, generator);
+        token_embedding = new Table(shape.VocabularySize, shape.Width, 0.02, generator);
         positional_embedding = new Parameter(empty(shape.ContextLength, shape.Width).normal_(0, 0.01, generator));
-        transformer = new ClipTransformer(shape.Width, shape.Depth, shape.Heads, shape.Activation, isCausal: true, generator);
+        transformer = new ClipTransformer(shape.Width, shape.Depth, shape.Heads, shape.QuickGelu, isCausal: true, generator);
         ln_final = new LayerNorm(shape.Width, ClipTransformer.NormEpsilon);
         text_projection = new Parameter(empty(shape.Width, shape.EmbeddingSize).normal_(0, Math.Pow(shape.Width, -0.5), generator));
         RegisterComponents();
     }
 
-    public override Tensor forward(Tensor input)
+    public override Tensor Embed(Tensor tokens, Tensor? positions = null)
     {
-        if (input.dim() != 2 || input.dtype != ScalarType.Int64 || input.shape[1] > positional_embedding.shape[0])
-            throw new ArgumentException($"Token ids must be [N, T] of int64 with T of at most {positional_embedding.shape[0]}, not [{string.Join(", ", input.shape)}] of {input.dtype}.", nameof(input));
+        if (tokens.dim() != 2 || tokens.dtype != ScalarType.Int64 || tokens.shape[1] > positional_embedding.shape[0])
+            throw new ArgumentException($"Token ids must be [N, T] of int64 with T of at most {positional_embedding.shape[0]}, not [{string.Join(", ", tokens.shape)}] of {tokens.dtype}.", nameof(tokens));
         using var scope = NewDisposeScope();
-        // What fills a row stands behind its closing token, and tokens see only those before them.
-        Tensor x = token_embedding.forward(input.clamp_min(0)).add(positional_embedding.narrow(0, 0, input.shape[1]));
-        x = transformer.forward(x);
-        Tensor places = TextPooling.PlaceOfLargest(input);
-        Tensor closing = x.gather(1, places.view(-1, 1, 1).expand(-1, 1, x.shape[2])).squeeze(1);
-        return ln_final.forward(closing).matmul(text_projection).MoveToOuterDisposeScope();
+        Tensor places = positions is null ? positional_embedding.narrow(0, 0, tokens.shape[1]) : Table.Rows(positional_embedding, positions);
+        return token_embedding.forward(tokens.clamp_min(0)).add(places).MoveToOuterDisposeScope();
     }
 
-    private sealed class TokenTable : nn.Module<Tensor, Tensor>
+    public override Tensor PositionsOf(Tensor tokens) => arange(tokens.shape[1], device: tokens.device).expand_as(tokens);
+
+    /// <remarks>What fills a row stands behind its closing token, and tokens see only those before them.</remarks>
+    public override Tensor Represent(Tensor embedded, Tensor tokens)
     {
-        private readonly Parameter weight;
-
-        public TokenTable(int tokens, int width, Generator generator)
-            : base(nameof(TokenTable))
-        {
-            weight = new Parameter(empty(tokens, width).normal_(0, 0.02, generator));
-            RegisterComponents();
-        }
-
-        public override Tensor forward(Tensor input) => weight.index_select(0, input.flatten()).view(input.shape[0], input.shape[1], -1);
+        using var scope = NewDisposeScope();
+        Tensor x = transformer.forward(embedded), places = TextPoolings.PlaceOfLargest(tokens);
+        Tensor closing = x.gather(1, places.view(-1, 1, 1).expand(-1, 1, x.shape[2])).squeeze(1);
+        return ln_final.forward(closing).matmul(text_projection).MoveToOuterDisposeScope();
     }
 }

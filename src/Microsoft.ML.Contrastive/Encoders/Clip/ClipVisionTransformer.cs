@@ -31,8 +31,11 @@ public sealed record ClipVisionTransformer : ImageEncoder
     /// <summary>E, length of the vector, 1 to 2,048. The default value is 512.</summary>
     public int EmbeddingSize { get; init; } = 512;
 
-    /// <summary>The default value is <see cref="ClipActivation.QuickGelu"/>.</summary>
-    public ClipActivation Activation { get; init; } = ClipActivation.QuickGelu;
+    /// <summary>
+    /// Whether hidden layers bend by x * sigmoid(1.702 x), as OpenAI's weights need it, otherwise by GELU, as most of open_clip's do: weights used with the
+    /// other are worse, silently. The default value is true.
+    /// </summary>
+    public bool QuickGelu { get; init; } = true;
 
     /// <inheritdoc/>
     [JsonIgnore]
@@ -55,7 +58,6 @@ public sealed record ClipVisionTransformer : ImageEncoder
         SizeCheck.Within(nameof(ClipVisionTransformer), nameof(Heads), Heads, 1, 32);
         SizeCheck.Multiple(nameof(ClipVisionTransformer), nameof(Width), Width, Heads, "heads");
         SizeCheck.Within(nameof(ClipVisionTransformer), nameof(EmbeddingSize), EmbeddingSize, 1, 2048);
-        Activation.Check();
     }
 
     internal override IReadOnlyList<string[]> Stages =>
@@ -105,7 +107,7 @@ internal sealed class ClipVisionModule : nn.Module<Tensor, Tensor>
         proj = new Parameter(empty(shape.Width, shape.EmbeddingSize).normal_(0, scale, generator));
         conv1 = Convolution.Patches(channels, shape.Width, shape.Patch, generator);
         ln_pre = new LayerNorm(shape.Width, ClipTransformer.NormEpsilon);
-        transformer = new ClipTransformer(shape.Width, shape.Depth, shape.Heads, shape.Activation, isCausal: false, generator);
+        transformer = new ClipTransformer(shape.Width, shape.Depth, shape.Heads, shape.QuickGelu, isCausal: false, generator);
         ln_post = new LayerNorm(shape.Width, ClipTransformer.NormEpsilon);
         RegisterComponents();
     }

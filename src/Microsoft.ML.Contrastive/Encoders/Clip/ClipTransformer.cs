@@ -4,35 +4,6 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.Contrastive;
 
-/// <summary>What bends the hidden layer of CLIP's transformer blocks. Weights that were trained with one are worse with the other, silently.</summary>
-public enum ClipActivation
-{
-    /// <summary>x times the logistic function of 1.702 x: OpenAI's models and those named "-quickgelu".</summary>
-    QuickGelu,
-
-    /// <summary>x times the normal distribution function of x, by the error function: most of open_clip's.</summary>
-    Gelu,
-}
-
-/// <summary>The two functions.</summary>
-internal static class ClipActivations
-{
-    public static Tensor Apply(this ClipActivation activation, Tensor input)
-    {
-        if (activation == ClipActivation.Gelu)
-            return nn.functional.gelu(input);
-        using Tensor gate = input.mul(1.702).sigmoid_();
-        return input.mul(gate);
-    }
-
-    /// <summary>Throws where the value is none of the two.</summary>
-    public static void Check(this ClipActivation activation)
-    {
-        if (!Enum.IsDefined(activation))
-            throw new ArgumentOutOfRangeException(nameof(activation), activation, "Choose ClipActivation.QuickGelu or ClipActivation.Gelu.");
-    }
-}
-
 /// <summary>CLIP's transformer: pre-norm blocks of self-attention, [N, T, D] to the same. Tensor names are OpenAI's.</summary>
 internal sealed class ClipTransformer : nn.Module<Tensor, Tensor>
 {
@@ -44,14 +15,14 @@ internal sealed class ClipTransformer : nn.Module<Tensor, Tensor>
     /// <param name="width">D.</param>
     /// <param name="depth">Blocks.</param>
     /// <param name="heads">Heads of attention, of which D is a multiple.</param>
-    /// <param name="activation">Of the hidden layers.</param>
+    /// <param name="quickGelu">Whether hidden layers bend by x * sigmoid(1.702 x), otherwise by GELU.</param>
     /// <param name="isCausal">True: a token sees those before it and itself.</param>
     /// <param name="generator">Where the weights are drawn from.</param>
-    public ClipTransformer(int width, int depth, int heads, ClipActivation activation, bool isCausal, Generator generator)
+    public ClipTransformer(int width, int depth, int heads, bool quickGelu, bool isCausal, Generator generator)
         : base(nameof(ClipTransformer))
     {
         resblocks = nn.ModuleList<nn.Module<Tensor, Tensor>>(
-            [.. Enumerable.Range(0, depth).Select(_ => new ClipBlock(width, depth, heads, activation, isCausal, generator))]);
+            [.. Enumerable.Range(0, depth).Select(_ => new ClipBlock(width, depth, heads, quickGelu, isCausal, generator))]);
         RegisterComponents();
     }
 
@@ -79,14 +50,14 @@ internal sealed class ClipTransformer : nn.Module<Tensor, Tensor>
         private readonly LayerNorm ln_1, ln_2;
         private readonly ClipFeedForward mlp;
 
-        public ClipBlock(int width, int depth, int heads, ClipActivation activation, bool isCausal, Generator generator)
+        public ClipBlock(int width, int depth, int heads, bool quickGelu, bool isCausal, Generator generator)
             : base(nameof(ClipBlock))
         {
             // Deviations of the released code: what is added to the stream starts smaller the deeper the network.
             double added = Math.Pow(width, -0.5) * Math.Pow(2 * depth, -0.5);
             attn = new ClipAttention(width, heads, isCausal, added, generator);
             ln_1 = new LayerNorm(width, NormEpsilon);
-            mlp = new ClipFeedForward(width, activation, added, generator);
+            mlp = new ClipFeedForward(width, quickGelu ? TextActivation.QuickGelu : TextActivation.Gelu, added, generator);
             ln_2 = new LayerNorm(width, NormEpsilon);
             RegisterComponents();
         }
@@ -130,9 +101,9 @@ internal sealed class ClipTransformer : nn.Module<Tensor, Tensor>
     private sealed class ClipFeedForward : nn.Module<Tensor, Tensor>
     {
         private readonly Linear c_fc, c_proj;
-        private readonly ClipActivation _activation;
+        private readonly TextActivation _activation;
 
-        public ClipFeedForward(int width, ClipActivation activation, double addedDeviation, Generator generator)
+        public ClipFeedForward(int width, TextActivation activation, double addedDeviation, Generator generator)
             : base(nameof(ClipFeedForward))
         {
             _activation = activation;
@@ -143,9 +114,8 @@ internal sealed class ClipTransformer : nn.Module<Tensor, Tensor>
 
         public override Tensor forward(Tensor input)
         {
-            using Tensor hidden = c_fc.forward(input);
-            using Tensor active = _activation.Apply(hidden);
-            return c_proj.forward(active);
+            using var scope = NewDisposeScope();
+            return c_proj.forward(Activations.Apply(_activation, c_fc.forward(input))).MoveToOuterDisposeScope();
         }
     }
 }
