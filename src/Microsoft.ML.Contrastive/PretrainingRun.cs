@@ -57,7 +57,7 @@ internal sealed record PretrainingRun(
         foreach (MomentumPair pair in learner.MomentumPairs)
             pair.CopyToTarget();
         learner.to(Device).train();
-        using var runner = new StepRunner(learner, Method.Optimizer!, Method.MaxGradientNorm, Method.MaxParameterGradientNorm);
+        using var runner = new StepRunner(learner, Method.Optimizer!, Method.MaxGradientNorm, Method.MaxParameterGradientNorm, Options.ChunkSize);
         using OnlineKnn? monitor = Monitored is null ? null : new OnlineKnn(Monitored, Manifest, learner.Encoder, Device);
         if (checkpoint is not null)
             Resume(checkpoint, State(), channel);
@@ -96,6 +96,8 @@ internal sealed record PretrainingRun(
         foreach ((string name, JsonNode? value) in EncoderManifest.Describe(Manifest.Input, by: typeof(ModelInput))!.AsObject())
             identity[name] = value?.DeepClone();
         identity["data"] = Examples.Fingerprint();
+        if (Options.ChunkSize is { } chunk)
+            identity["chunkSize"] = chunk;
         identity["startsFrom"] = startsFrom is null ? "random weights" : Checkpoint.Digest(stream => SafeTensors.Save(stream, startsFrom));
         if (Monitored is not null)
             identity["monitor"] = Monitored.Identity;

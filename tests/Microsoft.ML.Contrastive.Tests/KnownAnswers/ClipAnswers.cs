@@ -15,6 +15,7 @@ internal static class ClipAnswers
         ["causal_mask_4"] = Causal,
         ["clip_param_counts"] = Counts,
         ["clip_preprocess"] = Preprocess,
+        ["gradcache_equality"] = CachedGradient,
         ["clip_image_normalise"] = NormalisePixels,
         ["quick_gelu_vs_gelu"] = given => new JsonObject
         {
@@ -93,6 +94,23 @@ internal static class ClipAnswers
                 visible[i][j] = differs[0, i].item<bool>() ? 1 : 0;
         }
         return new JsonObject { ["visible"] = JsonSerializer.SerializeToNode(visible) };
+    }
+
+    private static JsonObject CachedGradient(KnownAnswerCase given)
+    {
+        double temperature = given.Parameters.GetProperty("temperature").GetDouble();
+        int chunk = given.Parameters.GetProperty("chunk").GetInt32();
+        using var learner = new TanhLearner(given.Inputs.GetProperty("W").ToTensor(), temperature);
+        using var views = new Views(given.Inputs.GetProperty("x").ToTensor(), given.Inputs.GetProperty("x2").ToTensor());
+        var step = new Step(0, 1, seed: 0);
+        double loss = GradientCache.Backward(learner, views, step, chunk);
+        IReadOnlyList<Tensor> whole = learner.Contrasted;
+        double[] alone = [.. Enumerable.Range(0, (int)views.Rows / chunk).Select(part => learner.Loss(views.Narrow(part * chunk, chunk), step).item<double>())];
+        return new JsonObject
+        {
+            ["loss"] = loss, ["rep_grad_z1"] = whole[0].grad!.ToJson(), ["rep_grad_z2"] = whole[1].grad!.ToJson(), ["grad_W"] = learner.Weight.grad!.ToJson(),
+            ["naive_accumulation_loss_mean_of_chunks"] = alone.Average(),
+        };
     }
 
     private static JsonObject? Counts(KnownAnswerCase given)
