@@ -30,7 +30,7 @@ internal sealed class ClassifierColumns
     /// <param name="teacher">Whose classes it has; null: the label column's.</param>
     public SchemaShape Promise(SchemaShape inputSchema, ClassLabels? teacher)
     {
-        SchemaShape withScore = ContrastivePretrainEstimator.AddFeatures(inputSchema, Manifest.OutputColumn, Manifest.InputColumn, Manifest.Pictures().ImageShape, sequence: null);
+        SchemaShape withScore = ContrastivePretrainEstimator.AddFeatures(inputSchema, Manifest.OutputColumn, Manifest.InputColumn, Manifest.Input.Kind());
         SchemaShape.Column label = default;
         if (_label is not null)
         {

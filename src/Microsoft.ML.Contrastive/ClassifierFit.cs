@@ -117,7 +117,7 @@ internal sealed record ClassifierFit(IHost Host, Device Device, int? Seed)
         var column = new KeyLabelColumn(validation.Schema, name, isNeeded: true);
         if (!column.Classes(PredictedLabelColumnName).SameClasses(classes))
             throw new ArgumentException($"Column '{name}' of the validation rows has other classes, or the same in another order: map both with one fitted MapValueToKey.", nameof(validation));
-        var store = new ImageStore(Manifest.Input.Channels, Training.MemoryBudget, Training.ScratchFolder);
+        var store = new ImageStore(Manifest.Pictures().Channels, Training.MemoryBudget, Training.ScratchFolder);
         try
         {
             long[] labels = rows.ReadPictures(validation, Column(validation.Schema), Manifest.InputColumn, store, largestSide, column.Rows);

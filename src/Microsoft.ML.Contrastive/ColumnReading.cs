@@ -14,15 +14,18 @@ internal sealed class ColumnReading(IHost host, IChannel channel, TrainingOption
     /// <param name="createReader">For a cursor, what takes its current row; false where the row is left out.</param>
     /// <param name="labels">Null: none are read.</param>
     /// <param name="argument">What the data are to the user, for messages.</param>
+    /// <param name="more">Columns that are read beside it.</param>
     /// <exception cref="ArgumentException">No row was taken.</exception>
     public long[] Read(
         IDataView input, int column, string columnName, string what, Func<DataViewRow, Func<long, bool>> createReader,
-        RowLabels? labels = null, string argument = "input")
+        RowLabels? labels = null, string argument = "input", IEnumerable<int>? more = null)
     {
         long row = 0, skipped = 0, unlabelled = 0;
         var classes = new List<long>();
-        DataViewSchema.Column wanted = input.Schema[column];
-        using DataViewRowCursor cursor = input.GetRowCursor(labels is null ? [wanted] : [wanted, labels.Column]);
+        List<DataViewSchema.Column> wanted = [input.Schema[column], .. (more ?? []).Select(index => input.Schema[index])];
+        if (labels is not null)
+            wanted.Add(labels.Column);
+        using DataViewRowCursor cursor = input.GetRowCursor(wanted);
         Func<long, bool> read = createReader(cursor);
         Func<long, long>? readLabel = labels?.CreateReader(cursor);
         for (; cursor.MoveNext(); row++)
@@ -78,6 +81,27 @@ internal sealed class ColumnReading(IHost host, IChannel channel, TrainingOption
         Log(store.ScratchLength, "pictures");
         return classes;
     }
+
+    /// <summary>The texts of some columns, row by row, for what is learned of them before training.</summary>
+    public IEnumerable<string> Texts(IDataView input, IReadOnlyList<TextColumn> columns)
+    {
+        using DataViewRowCursor cursor = input.GetRowCursor(columns.Select(column => input.Schema[column.Index]));
+        Func<long, ReadOnlyMemory<char>>[] readers = [.. columns.Select(column => column.CreateReader(cursor, EmptyTexts.Encode))];
+        for (long row = 0; cursor.MoveNext(); row++)
+        {
+            if (row % 1000 == 0)
+            {
+                training.CancellationToken.ThrowIfCancellationRequested();
+                host.CheckAlive();
+            }
+            foreach (Func<long, ReadOnlyMemory<char>> read in readers)
+                if (read(row) is { IsEmpty: false } text)
+                    yield return text.ToString();
+        }
+    }
+
+    /// <summary>Says something once.</summary>
+    public void Warn(string message) => channel.Warning(message);
 
     /// <summary>Says how much lies on the disk.</summary>
     public void Log(long scratchLength, string names)

@@ -8,7 +8,7 @@ namespace Microsoft.ML;
 public static class ContrastiveCatalog
 {
     /// <summary>
-    /// Learns features from a column of unlabelled pictures or sequences by a contrastive or self-supervised method.
+    /// Learns features from a column of unlabelled pictures, texts or sequences by a contrastive or self-supervised method.
     /// </summary>
     /// <param name="catalog"><c>mlContext.Transforms</c>.</param>
     /// <param name="outputColumnName">Name of the column to add: a known-size vector of Single.</param>
@@ -33,7 +33,7 @@ public static class ContrastiveCatalog
             Sequence = sequence,
         });
 
-    /// <summary>Learns features from a column of unlabelled pictures or sequences; every setting is in <paramref name="options"/>.</summary>
+    /// <summary>Learns features from a column of unlabelled pictures, texts or sequences; every setting is in <paramref name="options"/>.</summary>
     /// <param name="catalog"><c>mlContext.Transforms</c>.</param>
     /// <param name="options">The settings.</param>
     /// <exception cref="ArgumentException">A setting is out of its range.</exception>
@@ -41,6 +41,40 @@ public static class ContrastiveCatalog
     {
         ArgumentNullException.ThrowIfNull(catalog);
         return new ContrastivePretrainEstimator(CatalogUtils.GetEnvironment(catalog), options);
+    }
+
+    /// <summary>Turns a column of texts into vectors that lie near each other where the texts mean alike.</summary>
+    /// <param name="catalog"><c>mlContext.Transforms</c>.</param>
+    /// <param name="outputColumnName">Name of the column to add: a known-size vector of Single.</param>
+    /// <param name="inputColumnName">Name of the column of texts. Null: <paramref name="outputColumnName"/>.</param>
+    /// <param name="encoder"><see cref="TextEncoder.FromFolder"/>, <see cref="TextEncoder.Small"/> or <see cref="TextEncoder.WordVectors"/>. Null: <see cref="TextEncoder.Small"/>.</param>
+    /// <param name="method">What is learned by on the column, such as <c>new SimCse()</c>. Null: nothing is learned; not for an encoder that starts from nothing.</param>
+    /// <param name="training">Epochs, batch, progress, cancellation. Null: the defaults.</param>
+    /// <param name="positiveColumnName">Name of a column of texts that belong to the input's, for Fit alone. The default value is null.</param>
+    /// <param name="negativeColumnName">Name of a column of hard negatives, for Fit alone. The default value is null.</param>
+    /// <exception cref="ArgumentException">A setting is out of its range.</exception>
+    public static SentenceEmbeddingEstimator SentenceEmbedding(
+        this TransformsCatalog catalog, string outputColumnName, string? inputColumnName = null, TextEncoder? encoder = null, TextMethod? method = null,
+        TrainingOptions? training = null, string? positiveColumnName = null, string? negativeColumnName = null)
+        => catalog.SentenceEmbedding(new SentenceEmbeddingEstimator.Options
+        {
+            OutputColumnName = outputColumnName,
+            InputColumnName = inputColumnName,
+            Encoder = encoder ?? TextEncoder.Small(),
+            Method = method,
+            Training = training ?? new TrainingOptions(),
+            PositiveColumnName = positiveColumnName,
+            NegativeColumnName = negativeColumnName,
+        });
+
+    /// <summary>Turns a column of texts into vectors; every setting is in <paramref name="options"/>.</summary>
+    /// <param name="catalog"><c>mlContext.Transforms</c>.</param>
+    /// <param name="options">The settings.</param>
+    /// <exception cref="ArgumentException">A setting is out of its range.</exception>
+    public static SentenceEmbeddingEstimator SentenceEmbedding(this TransformsCatalog catalog, SentenceEmbeddingEstimator.Options options)
+    {
+        ArgumentNullException.ThrowIfNull(catalog);
+        return new SentenceEmbeddingEstimator(CatalogUtils.GetEnvironment(catalog), options);
     }
 
     /// <summary>Measures of learned features: nearest neighbours, a linear probe, how they lie in space.</summary>

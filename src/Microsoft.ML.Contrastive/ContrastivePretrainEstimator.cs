@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Contrastive;
 
 /// <summary>
-/// Learns an encoder from a column of unlabelled pictures or sequences: a method, an encoder and training settings, each a value of its
+/// Learns an encoder from a column of unlabelled pictures, texts or sequences: a method, an encoder and training settings, each a value of its
 /// own. Fit reads the column once, trains, and gives a transformer that adds the learned features.
 /// </summary>
 /// <remarks>
@@ -28,13 +28,16 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         /// <summary>Name of the column of features to add.</summary>
         public required string OutputColumnName { get; init; }
 
-        /// <summary>Name of the column of pictures or sequences. Null: <see cref="OutputColumnName"/>.</summary>
+        /// <summary>Name of the column of pictures, texts or sequences. Null: <see cref="OutputColumnName"/>.</summary>
         public string? InputColumnName { get; init; }
 
         /// <summary>What is learned by. The default value is SimCLR v1.</summary>
         public ContrastiveMethod Method { get; init; } = new SimClrV1();
 
-        /// <summary>The network: an <see cref="ImageEncoder"/> for pictures, a <see cref="SequenceEncoder"/> for sequences. Null: the method's default, for most the small conv net for views under 64 pixels, otherwise ResNet-18.</summary>
+        /// <summary>
+        /// The network: an <see cref="ImageEncoder"/> for pictures, a <see cref="TextEncoder"/> for texts, a <see cref="SequenceEncoder"/> for sequences. Null: the method's default, for
+        /// most the small conv net for views under 64 pixels, otherwise ResNet-18; <see cref="TextEncoder.Small"/> for texts.
+        /// </summary>
         public Encoder? Encoder { get; init; }
 
         /// <summary>The run.</summary>
@@ -45,6 +48,21 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
 
         /// <summary>How a vector column holds sequences, which <see cref="Cpc"/> learns from; null, the default, where it holds pictures.</summary>
         public SequenceShape? Sequence { get; init; }
+
+        /// <summary>
+        /// Name of a column of texts that belong to the input's, each row's to its own: what follows from it, or says the same. Read by Fit alone. Null, the default: a text
+        /// is its own positive.
+        /// </summary>
+        public string? PositiveColumnName { get; init; }
+
+        /// <summary>Name of a column of texts that are like the input's and yet don't belong to them, such as contradictions. Read by Fit alone. The default value is null.</summary>
+        public string? NegativeColumnName { get; init; }
+
+        /// <summary>What is done with texts that are null, empty or blank. The default value is <see cref="EmptyTexts.Encode"/>.</summary>
+        public EmptyTexts EmptyTexts { get; init; }
+
+        /// <summary>Stands before every text, in Fit and in Transform: "query: " for instance, where a published model was trained with it. The default value is empty.</summary>
+        public string Prompt { get; init; } = "";
 
         /// <summary>
         /// Height and width of a view, and of what Transform feeds the network, in pixels. Null: the column's own size where its
@@ -59,6 +77,10 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         public int TransformBatchSize { get; init; } = 64;
 
         internal string Input => InputColumnName ?? OutputColumnName;
+
+        internal ColumnKind Kind => Method is TextMethod ? ColumnKind.Texts
+            : Sequence is not null ? ColumnKind.Sequences
+            : ImageShape is not null ? ColumnKind.PictureVectors : ColumnKind.Pictures;
     }
 
     internal ContrastivePretrainEstimator(IHostEnvironment environment, Options options)
@@ -76,10 +98,12 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
             throw new ArgumentOutOfRangeException(nameof(options.MissingImages), options.MissingImages, "Choose MissingImages.Fail or MissingImages.Skip.");
         options.Encoder?.Validate();
         options.Method.Validate(options.Training.BatchSize);
-        if (options.Sequence is null)
-            PictureExamples.Check(options);
-        else
-            SequenceExamples.Check(options);
+        if (!Enum.IsDefined(options.EmptyTexts))
+            throw new ArgumentOutOfRangeException(nameof(options.EmptyTexts), options.EmptyTexts, "Choose EmptyTexts.Encode or EmptyTexts.Fail.");
+        ArgumentNullException.ThrowIfNull(options.Prompt, nameof(options.Prompt));
+        if (options.Kind != ColumnKind.Texts && (options.PositiveColumnName ?? options.NegativeColumnName) is not null)
+            throw new ArgumentException($"{options.Method.GetType().Name} takes no columns of positives or negatives: leave them out, or choose new SimCse() for texts.", nameof(options.PositiveColumnName));
+        ColumnExamples.Check(options);
         _environment = environment;
         _host = environment.Register(nameof(ContrastivePretrainEstimator));
         _options = options;
@@ -87,7 +111,7 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
 
     /// <inheritdoc/>
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
-        => AddFeatures(inputSchema, _options.OutputColumnName, _options.Input, _options.ImageShape, _options.Sequence);
+        => AddFeatures(inputSchema, _options.OutputColumnName, _options.Input, _options.Kind);
 
     /// <summary>Trains on the examples of <paramref name="input"/>.</summary>
     /// <exception cref="ArgumentException">The column or a setting does not fit: said before any training.</exception>
@@ -103,27 +127,29 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
     /// <param name="input">The examples.</param>
     /// <param name="previous">Where to start from; null for random weights. It stays as it is.</param>
     /// <inheritdoc cref="Fit(IDataView)"/>
-    public ContrastivePretrainTransformer Fit(IDataView input, ContrastivePretrainTransformer? previous) => Fit(input, previous, trains: true);
+    public ContrastivePretrainTransformer Fit(IDataView input, ContrastivePretrainTransformer? previous)
+        => new(_host, FitEncoder(input, previous?.Weights, trains: true));
 
     /// <summary>
     /// The encoder that <see cref="Fit(IDataView)"/> starts from, with its random weights and the data's normalisation: the
     /// baseline that a trained encoder must beat.
     /// </summary>
     /// <inheritdoc cref="Fit(IDataView)"/>
-    public ContrastivePretrainTransformer Untrained(IDataView input) => Fit(input, previous: null, trains: false);
+    public ContrastivePretrainTransformer Untrained(IDataView input) => new(_host, FitEncoder(input, previous: null, trains: false));
 
-    internal static SchemaShape AddFeatures(SchemaShape inputSchema, string output, string input, ImageShape? shape, SequenceShape? sequence)
+    internal static SchemaShape AddFeatures(SchemaShape inputSchema, string output, string input, ColumnKind kind)
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
         if (!inputSchema.TryFindColumn(input, out SchemaShape.Column column))
             throw new ArgumentException($"The data has no column '{input}'.", nameof(inputSchema));
-        InputColumn.CheckShape(column, shape, sequence);
+        InputColumn.CheckShape(column, kind);
         var columns = inputSchema.ToDictionary(each => each.Name);
         columns[output] = new SchemaShape.Column(output, SchemaShape.Column.VectorKind.Vector, NumberDataViewType.Single, false);
         return new SchemaShape(columns.Values);
     }
 
-    private ContrastivePretrainTransformer Fit(IDataView input, ContrastivePretrainTransformer? previous, bool trains)
+    /// <summary>What <see cref="Fit(IDataView)"/> and <see cref="Untrained"/> give, without a transformer around it.</summary>
+    internal PretrainedEncoder FitEncoder(IDataView input, PretrainedEncoder? previous, bool trains)
     {
         ArgumentNullException.ThrowIfNull(input);
         using IChannel channel = _host.Start("Fit");
@@ -136,11 +162,9 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         int seed = ContextSettings.Seed(_environment) ?? checkpoint?.Seed ?? Random.Shared.Next();
 
         var reading = new ColumnReading(_host, channel, training);
-        Normalization? earlier = previous?.Weights.Manifest.Input.Normalization;
-        using MonitoredPictures? monitored = trains && _options.Sequence is null ? PictureExamples.ReadMonitored(_environment, input, _options, reading) : null;
-        using Examples examples = _options.Sequence is null
-            ? PictureExamples.Read(input, _options, earlier, reading) : SequenceExamples.Read(input, _options, earlier, reading);
-        RunFacts facts = Facts(examples);
+        using MonitoredPictures? monitored = trains ? PictureExamples.ReadMonitored(_environment, input, _options, reading) : null; // none but of pictures
+        using Examples examples = ColumnExamples.Read(input, _options, previous, reading);
+        RunFacts facts = Facts(examples, startsFromEarlier: previous is not null);
         ContrastiveMethod method = _options.Method.ResolveFully(facts);
         JsonObject record = PretrainingRun.Record(method, facts, seed);
         channel.Info($"Seed {seed}, device {device}, {record.ToJsonString()}");
@@ -160,11 +184,12 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         nn.Module<Tensor, Tensor> result = examples.Input.CreateModule(seed);
         try
         {
+            examples.FirstWeights?.Invoke(result);
             if (previous is not null)
-                CopyWeights(previous.Weights, examples.Input, result);
+                CopyWeights(previous, examples.Input, result);
             if (trains)
                 new PretrainingRun(examples, manifest, method, facts, seed, device, training, monitored).Train(
-                    result, startsFromEarlier: previous is not null, checkpoints, checkpoint, _host, channel);
+                    result, startsFromEarlier: previous is not null || examples.FirstWeights is not null, checkpoints, checkpoint, _host, channel);
             result.to(device).eval();
         }
         catch
@@ -172,23 +197,24 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
             result.Dispose();
             throw;
         }
-        return new ContrastivePretrainTransformer(_host, new PretrainedEncoder(manifest, result, device));
+        return new PretrainedEncoder(manifest, result, device, examples.Tokenizer);
     }
 
-    private RunFacts Facts(Examples examples)
+    private RunFacts Facts(Examples examples, bool startsFromEarlier)
     {
         TrainingOptions training = _options.Training;
         if (examples.Count < training.BatchSize)
             throw new ArgumentException($"There are {examples.Count} {examples.Name}, fewer than one batch of {training.BatchSize}: lower TrainingOptions.BatchSize or bring more rows.");
         long stepsPerEpoch = examples.Count / training.BatchSize;
-        return examples.Facts(training.BatchSize, training.Steps ?? stepsPerEpoch * (training.Epochs ?? TrainingOptions.DefaultEpochs));
+        RunFacts facts = examples.Facts(training.BatchSize, training.Steps ?? stepsPerEpoch * (training.Epochs ?? TrainingOptions.DefaultEpochs));
+        return facts with { StartsPretrained = facts.StartsPretrained || startsFromEarlier };
     }
 
     private static void CopyWeights(PretrainedEncoder from, ModelInput input, nn.Module<Tensor, Tensor> to)
     {
         ModelInput earlier = from.Manifest.Input;
-        if (earlier.Network != input.Network || earlier.Channels != input.Channels)
-            throw new ArgumentException($"The earlier encoder is {earlier.Network} on {earlier.Channels} channels, this Fit asks for {input.Network} on {input.Channels}: give the same encoder and data of the same kind.");
+        if (earlier.GetType() != input.GetType() || !earlier.Suits(input))
+            throw new ArgumentException($"The earlier encoder is {earlier.Description}, this Fit asks for {input.Description}: give the same encoder and data of the same kind.");
         ModuleState.Copy(from.Module, to);
     }
 }

@@ -113,7 +113,7 @@ public sealed class DistilEstimator : IEstimator<ImageClassifierTransformer>
         PretrainedEncoder teacher = _options.Teacher.Weights.Share();
         try
         {
-            Func<Tensor, Tensor> teach = new Teaching(teacher, Columns.Manifest.Input.Normalization).Logits;
+            Func<Tensor, Tensor> teach = new Teaching(teacher, Columns.Manifest.Pictures().Normalization).Logits;
             return new ClassifierFit(_host, device, ContextSettings.Seed(_environment))
             {
                 Warning = warning,
@@ -149,7 +149,7 @@ public sealed class DistilEstimator : IEstimator<ImageClassifierTransformer>
         public Tensor Logits(Tensor views)
         {
             using var noGradient = no_grad();
-            Normalization own = teacher.Manifest.Input.Normalization;
+            Normalization own = teacher.Manifest.Pictures().Normalization;
             if (!own.Mean.SequenceEqual(student.Mean) || !own.Deviation.SequenceEqual(student.Deviation))
                 views = views.mul(PerChannel(student.Deviation)).add(PerChannel(student.Mean)).sub(PerChannel(own.Mean)).div(PerChannel(own.Deviation));
             return teacher.Module.forward(views.to(teacher.Device)).to(views.device);

@@ -27,9 +27,53 @@ internal abstract class Examples : IDisposable
     /// <summary>What makes the views of a batch; one for each thread.</summary>
     public abstract BatchMaker CreateMaker(ContrastiveMethod method);
 
+    /// <summary>Of texts.</summary>
+    public virtual Tokenizer? Tokenizer => null;
+
+    /// <summary>What the encoder's first weights are, unless random; a run of it is another run.</summary>
+    public virtual Action<nn.Module>? FirstWeights => null;
+
     /// <summary>Frees memory and scratch file. No thread may be reading.</summary>
     public abstract void Dispose();
 }
 
 /// <summary>The views of a batch: a function of its rows, the epoch and the seed alone.</summary>
 internal delegate Views BatchMaker(ReadOnlySpan<int> rows, long epoch, ulong seed);
+
+/// <summary>The class of <see cref="Examples"/> that a column asks for.</summary>
+internal static class ColumnExamples
+{
+    /// <summary>What the settings alone decide, checked before any data is there.</summary>
+    /// <exception cref="ArgumentException">A setting does not fit the others.</exception>
+    public static void Check(ContrastivePretrainEstimator.Options options)
+    {
+        switch (options.Kind)
+        {
+            case ColumnKind.Texts:
+                TextExamples.Check(options);
+                break;
+            case ColumnKind.Sequences:
+                SequenceExamples.Check(options);
+                break;
+            default:
+                PictureExamples.Check(options);
+                break;
+        }
+    }
+
+    /// <summary>Reads a run's examples from their columns.</summary>
+    /// <param name="input">The data.</param>
+    /// <param name="options">The estimator's.</param>
+    /// <param name="earlier">The encoder that training goes on from, or null.</param>
+    /// <param name="reading">Reads.</param>
+    public static Examples Read(IDataView input, ContrastivePretrainEstimator.Options options, PretrainedEncoder? earlier, ColumnReading reading)
+    {
+        Normalization? normalization = (earlier?.Manifest.Input as NumericInput)?.Normalization;
+        return options.Kind switch
+        {
+            ColumnKind.Texts => TextExamples.Read(input, options, earlier, reading),
+            ColumnKind.Sequences => SequenceExamples.Read(input, options, normalization, reading),
+            _ => PictureExamples.Read(input, options, normalization, reading),
+        };
+    }
+}

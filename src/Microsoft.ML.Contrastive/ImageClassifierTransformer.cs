@@ -74,7 +74,7 @@ public sealed class ImageClassifierTransformer : NetworkTransformer
     /// <summary>Binds the classifier to one input schema.</summary>
     private sealed class Mapper(ImageClassifierTransformer owner, DataViewSchema schema) : IBatchMapper
     {
-        private readonly InputColumn _column = InputColumn.Bind(owner.Manifest, schema);
+        private readonly InputColumn _column = InputColumn.Bind(owner.Network, schema);
 
         public DataViewSchema.DetachedColumn[] GetOutputColumns() => ClassColumns.Create(owner.Classes, owner.ScoreColumnName);
 

@@ -21,33 +21,62 @@ internal abstract class InputColumn
     public abstract (InputBatch Batch, Func<int, long, bool> Read) CreateBatch(DataViewRow row, int slots);
 
     /// <exception cref="ArgumentException">The column is missing or does not fit: the message names it and what was expected.</exception>
-    public static InputColumn Bind(EncoderManifest manifest, DataViewSchema schema) => manifest.Input switch
+    public static InputColumn Bind(PretrainedEncoder network, DataViewSchema schema) => network.Manifest.Input switch
     {
-        PictureInput pictures => new PictureInputColumn(pictures, manifest.InputColumn, schema),
-        SequenceInput sequences => new SequenceInputColumn(sequences, manifest.InputColumn, schema),
-        _ => throw new NotSupportedException($"No column is read for {manifest.Input.GetType().Name}."),
+        PictureInput pictures => new PictureInputColumn(pictures, network.Manifest.InputColumn, schema),
+        SequenceInput sequences => new SequenceInputColumn(sequences, network.Manifest.InputColumn, schema),
+        TextInput texts => new TextInputColumn(texts, network.Tokenizer!, network.Manifest.InputColumn, schema),
+        _ => throw new NotSupportedException($"No column is read for {network.Manifest.Input.GetType().Name}."),
     };
 
     /// <summary>The check that needs no data; sizes are checked with the data.</summary>
     /// <exception cref="ArgumentException">The column's type does not fit.</exception>
-    public static void CheckShape(SchemaShape.Column column, ImageShape? shape, SequenceShape? sequence)
+    public static void CheckShape(SchemaShape.Column column, ColumnKind kind)
     {
-        bool isVector = column.Kind == SchemaShape.Column.VectorKind.Vector && !column.IsKey;
-        (bool fits, string expected) = sequence is not null
-            ? (isVector && column.ItemType == NumberDataViewType.Single, "a known-size vector of Single, which holds a sequence")
-            : (shape is null ? column.Kind == SchemaShape.Column.VectorKind.Scalar && column.ItemType is ImageDataViewType
-                : isVector && (column.ItemType == NumberDataViewType.Single || column.ItemType == NumberDataViewType.Byte),
-               "MLImage without an imageShape, or a known-size vector of Byte or Single with one");
+        bool isScalar = column.Kind == SchemaShape.Column.VectorKind.Scalar, isVector = column.Kind == SchemaShape.Column.VectorKind.Vector && !column.IsKey;
+        (bool fits, string expected) = kind switch
+        {
+            ColumnKind.Texts => (isScalar && column.ItemType == TextDataViewType.Instance, "text, one to a row"),
+            ColumnKind.Sequences => (isVector && column.ItemType == NumberDataViewType.Single, "a known-size vector of Single, which holds a sequence"),
+            ColumnKind.PictureVectors => (isVector && (column.ItemType == NumberDataViewType.Single || column.ItemType == NumberDataViewType.Byte), Pictures),
+            _ => (isScalar && column.ItemType is ImageDataViewType, Pictures),
+        };
         if (!fits)
             throw new ArgumentException($"Column '{column.Name}' is {column.GetTypeString()}: expected {expected}.", nameof(column));
     }
+
+    private const string Pictures = "MLImage without an imageShape, or a known-size vector of Byte or Single with one";
+}
+
+internal static class ColumnKinds
+{
+    /// <summary>The column that an input is read from.</summary>
+    public static ColumnKind Kind(this ModelInput input) => input switch
+    {
+        TextInput => ColumnKind.Texts,
+        SequenceInput => ColumnKind.Sequences,
+        PictureInput { ImageShape: not null } => ColumnKind.PictureVectors,
+        _ => ColumnKind.Pictures,
+    };
+}
+
+/// <summary>What a column of examples holds.</summary>
+internal enum ColumnKind
+{
+    Pictures,
+    PictureVectors,
+    Sequences,
+    Texts,
 }
 
 /// <summary>Some rows of an input column, on their way to the network.</summary>
 internal abstract class InputBatch
 {
-    /// <summary>The first rows as the network takes them, and perhaps some more, on the CPU.</summary>
-    public abstract Tensor Take(int rows);
+    /// <summary>
+    /// The first rows as the network takes them, on the CPU, in parts that are computed one after the other: which rows a part has, in its order, and the tensor, which may
+    /// have more behind them.
+    /// </summary>
+    public abstract IEnumerable<(IReadOnlyList<int> Slots, Tensor Examples)> Take(int rows);
 }
 
 /// <summary>Pictures, as the views without anything random.</summary>
@@ -100,12 +129,12 @@ internal sealed class PictureBatch(PictureInput input, int slots) : InputBatch
         PixelOrder.Interleave(_planar, input.Channels, _pixels.AsSpan(slot * _planar.Length, _planar.Length));
     }
 
-    public override Tensor Take(int rows)
+    public override IEnumerable<(IReadOnlyList<int> Slots, Tensor Examples)> Take(int rows)
     {
         int padded = rows == 1 && input.Height * input.Width < SmallPicture ? 2 : rows;
         Tensor batch = zeros(padded, input.Height, input.Width, input.Channels);
         _pixels.AsSpan(0, rows * _planar.Length).CopyTo(MemoryMarshal.Cast<byte, float>(batch.bytes));
-        return batch.permute(0, 3, 1, 2);
+        return [([.. Enumerable.Range(0, rows)], batch.permute(0, 3, 1, 2))];
     }
 }
 
@@ -139,10 +168,10 @@ internal sealed class SequenceBatch(SequenceInput input, int slots) : InputBatch
 
     public Span<float> Slot(int slot) => _numbers.AsSpan(slot * input.Numbers, input.Numbers);
 
-    public override Tensor Take(int rows)
+    public override IEnumerable<(IReadOnlyList<int> Slots, Tensor Examples)> Take(int rows)
     {
         Tensor batch = empty(rows, input.Shape.Length, input.Channels);
         _numbers.AsSpan(0, rows * input.Numbers).CopyTo(MemoryMarshal.Cast<byte, float>(batch.bytes));
-        return batch;
+        return [([.. Enumerable.Range(0, rows)], batch)];
     }
 }

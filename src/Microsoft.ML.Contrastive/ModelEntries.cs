@@ -53,6 +53,29 @@ internal static class ModelEntries
         }
     }
 
+    /// <summary>The tokenizer of an encoder of texts: its two files.</summary>
+    /// <exception cref="InvalidDataException">An entry is missing or damaged.</exception>
+    public static Tokenizer ReadTokenizer(ModelLoadContext ctx)
+    {
+        var files = new Dictionary<string, byte[]>();
+        foreach (string name in new[] { TokenizerFiles.Json, TokenizerFiles.Config })
+            Read(ctx, name, stream => files[name] = ReadBytes(stream, name));
+        return TokenizerFiles.Read(files.GetValueOrDefault, "the model");
+    }
+
+    private static byte[] ReadBytes(Stream stream, string name)
+    {
+        var bytes = new MemoryStream();
+        byte[] piece = new byte[1 << 16];
+        for (int count; (count = stream.Read(piece)) > 0;)
+        {
+            bytes.Write(piece, 0, count);
+            if (bytes.Length > TokenizerFiles.MaxBytes)
+                throw new InvalidDataException($"{name} has more than {TokenizerFiles.MaxBytes} bytes.");
+        }
+        return bytes.ToArray();
+    }
+
     /// <summary>Refuses what a newer library wrote.</summary>
     /// <exception cref="InvalidDataException">The entry is damaged, or of a newer version.</exception>
     public static void CheckVersion(ModelLoadContext ctx, VersionInfo version)

@@ -33,6 +33,9 @@ public abstract class NetworkTransformer : ITransformer, IDisposable
     /// <summary>What it knows without its network, and so after disposal too.</summary>
     private protected EncoderManifest Manifest => _network.Manifest;
 
+    /// <summary>The same, also after disposal: for what binds columns and computes nothing.</summary>
+    private protected PretrainedEncoder Network => _network;
+
     internal PretrainedEncoder Weights
     {
         get

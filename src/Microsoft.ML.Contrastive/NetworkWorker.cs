@@ -31,7 +31,7 @@ internal sealed class NetworkWorker : IBatchWorker
     /// <summary>A missing example's numbers are NaN.</summary>
     public void Compute(int rows)
     {
-        _network.Forward(_batch, rows, _outputs);
+        _network.Forward(_batch, rows, _outputs.AsSpan(0, rows * _outputSize));
         for (int slot = 0; slot < rows; slot++)
             if (_missing[slot])
                 Numbers(slot).Fill(float.NaN);

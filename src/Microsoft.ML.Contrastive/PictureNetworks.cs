@@ -16,7 +16,7 @@ internal static class PictureNetworks
     /// <param name="encoder">Takes its place.</param>
     /// <param name="normalization">Null: as it is.</param>
     public static EncoderManifest With(this EncoderManifest manifest, ImageEncoder encoder, Normalization? normalization = null)
-        => manifest with { Input = manifest.Pictures() with { Encoder = encoder, Normalization = normalization ?? manifest.Input.Normalization } };
+        => manifest with { Input = manifest.Pictures() with { Encoder = encoder, Normalization = normalization ?? manifest.Pictures().Normalization } };
 
     /// <summary>A classifier with random weights.</summary>
     public static PictureClassifier CreateClassifier(this EncoderManifest manifest, int classes, long seed)

@@ -8,7 +8,7 @@ namespace Microsoft.ML.Contrastive;
 /// A network, an encoder or a classifier, with what it needs to take examples: shared by the transformers that were made from one Fit or Load, and
 /// disposed with the last of them. Any number of threads may use it at once.
 /// </summary>
-internal sealed class PretrainedEncoder(EncoderManifest manifest, nn.Module<Tensor, Tensor> module, Device device)
+internal sealed class PretrainedEncoder(EncoderManifest manifest, nn.Module<Tensor, Tensor> module, Device device, Tokenizer? tokenizer = null)
 {
     private readonly Lock _lock = new();
     private int _owners;
@@ -19,6 +19,9 @@ internal sealed class PretrainedEncoder(EncoderManifest manifest, nn.Module<Tens
     public nn.Module<Tensor, Tensor> Module { get; } = module;
 
     public Device Device { get; } = device;
+
+    /// <summary>Of texts; null for all else.</summary>
+    public Tokenizer? Tokenizer { get; } = tokenizer;
 
     /// <summary>The batch that was asked for, within 256 MB of pixels or other numbers.</summary>
     public int RowsTogether => Math.Clamp((1 << 26) / Manifest.Input.Numbers, 1, Manifest.BatchSize);
@@ -56,10 +59,17 @@ internal sealed class PretrainedEncoder(EncoderManifest manifest, nn.Module<Tens
         Share(); // a transformer that another thread disposes meanwhile must not take the weights from under native code
         try
         {
-            using var scope = NewDisposeScope();
             using var noGradient = no_grad();
-            Tensor output = Module.forward(batch.Take(rows).to(Device)).narrow(0, 0, rows).cpu().contiguous();
-            MemoryMarshal.Cast<byte, float>(output.bytes).CopyTo(outputs);
+            int size = outputs.Length / rows;
+            foreach ((IReadOnlyList<int> slots, Tensor examples) in batch.Take(rows))
+            {
+                using var scope = NewDisposeScope();
+                using Tensor taken = examples; // made outside this scope
+                Tensor output = Module.forward(taken.to(Device)).narrow(0, 0, slots.Count).cpu().contiguous();
+                ReadOnlySpan<float> numbers = MemoryMarshal.Cast<byte, float>(output.bytes);
+                for (int row = 0; row < slots.Count; row++)
+                    numbers.Slice(row * size, size).CopyTo(outputs[(slots[row] * size)..]);
+            }
         }
         finally
         {

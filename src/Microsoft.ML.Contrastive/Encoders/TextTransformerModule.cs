@@ -111,8 +111,8 @@ internal sealed class TokenEmbedding : nn.Module<Tensor, Tensor, Tensor>
     public const double Deviation = 0.02; // of all first weights, as in BERT
     private readonly Table word_embeddings, position_embeddings;
     private readonly Table? token_type_embeddings;
-    private readonly LayerNorm _norm;
-    private readonly Dropout _dropout;
+    private readonly LayerNorm LayerNorm;
+    private readonly Dropout dropout;
 
     public TokenEmbedding(TextTransformer shape, Generator generator)
         : base(nameof(TokenEmbedding))
@@ -120,13 +120,13 @@ internal sealed class TokenEmbedding : nn.Module<Tensor, Tensor, Tensor>
         word_embeddings = new Table(shape.VocabularySize, shape.Width, Deviation, generator);
         position_embeddings = new Table(shape.Positions, shape.Width, Deviation, generator);
         token_type_embeddings = shape.TokenTypes > 0 ? new Table(shape.TokenTypes, shape.Width, Deviation, generator) : null;
-        (_norm, _dropout) = (new LayerNorm(shape.Width, shape.NormEpsilon), new Dropout(shape.Dropout));
+        (LayerNorm, dropout) = (new LayerNorm(shape.Width, shape.NormEpsilon), new Dropout(shape.Dropout));
         register_module(nameof(word_embeddings), word_embeddings);
         register_module(nameof(position_embeddings), position_embeddings);
         if (token_type_embeddings is not null)
             register_module(nameof(token_type_embeddings), token_type_embeddings);
-        register_module("LayerNorm", _norm);
-        register_module("dropout", _dropout);
+        register_module(nameof(LayerNorm), LayerNorm);
+        register_module(nameof(dropout), dropout);
     }
 
     public Tensor Words => word_embeddings.Weight;
@@ -137,7 +137,7 @@ internal sealed class TokenEmbedding : nn.Module<Tensor, Tensor, Tensor>
         Tensor sum = word_embeddings.forward(tokens.clamp_min(0)).add(position_embeddings.forward(positions));
         if (token_type_embeddings is not null)
             sum = sum.add(token_type_embeddings.Weight[0]);
-        return _dropout.forward(_norm.forward(sum)).MoveToOuterDisposeScope();
+        return dropout.forward(LayerNorm.forward(sum)).MoveToOuterDisposeScope();
     }
 }
 
@@ -177,13 +177,13 @@ internal sealed class TokenLayers : nn.Module
 
     /// <summary>
     /// MPNet's 32 buckets of distances, key minus query (Song et al. 2020; from T5, Raffel et al. 2020, section 2.1): half for keys behind the query, of each
-    /// half the first eight exact, the others in equal steps of the logarithm up to 128.
+    /// half the first eight exact, the others in equal steps of the logarithm up to 128; in single precision, as where the weights were learned.
     /// </summary>
     internal static Tensor Buckets(Tensor distances)
     {
         const int half = TextTransformer.RelativeBuckets / 2, exact = half / 2, farthest = 128;
         Tensor length = distances.abs();
-        Tensor far = length.clamp_min(1).to(ScalarType.Float64).div(exact).log().mul((half - exact) / Math.Log((double)farthest / exact)).to(ScalarType.Int64).add(exact).clamp_max(half - 1);
+        Tensor far = length.clamp_min(1).to(ScalarType.Float32).div(exact).log().div(Math.Log((double)farthest / exact)).mul(half - exact).to(ScalarType.Int64).add(exact).clamp_max(half - 1);
         return where(length.lt(exact), length, far).add(distances.gt(0).to(ScalarType.Int64).mul(half));
     }
 }
@@ -217,21 +217,21 @@ internal sealed class TokenLayer : nn.Module<Tensor, Tensor, Tensor>
 /// <summary>Attention in heads, with what it gives added to what came in.</summary>
 internal sealed class TokenAttention : nn.Module<Tensor, Tensor, Tensor>
 {
-    private readonly Named _self;
+    private readonly Named self;
     private readonly Residual output;
-    private readonly Dropout _dropout;
+    private readonly Dropout dropout;
     private readonly int _heads;
 
     public TokenAttention(TextTransformer shape, Generator generator)
         : base(nameof(TokenAttention))
     {
         _heads = shape.Heads;
-        _self = new Named([.. new[] { "query", "key", "value" }.Select(name => (name, Linear.Normal(shape.Width, shape.Width, generator, TokenEmbedding.Deviation)))]);
+        self = new Named([.. new[] { "query", "key", "value" }.Select(name => (name, Linear.Normal(shape.Width, shape.Width, generator, TokenEmbedding.Deviation)))]);
         output = new Residual(shape.Width, shape, generator);
-        _dropout = new Dropout(shape.AttentionDropout);
-        register_module("self", _self);
+        dropout = new Dropout(shape.AttentionDropout);
+        register_module(nameof(self), self);
         register_module(nameof(output), output);
-        register_module("dropout", _dropout);
+        register_module(nameof(dropout), dropout);
     }
 
     public override Tensor forward(Tensor input, Tensor bias)
@@ -239,12 +239,12 @@ internal sealed class TokenAttention : nn.Module<Tensor, Tensor, Tensor>
         using var scope = NewDisposeScope();
         (long rows, long tokens, long width) = (input.shape[0], input.shape[1], input.shape[2]);
         (Tensor query, Tensor key, Tensor value) = (Heads("query"), Heads("key"), Heads("value"));
-        Tensor mixed = _dropout.IsActive
-            ? _dropout.forward(query.matmul(key.transpose(2, 3)).div(Math.Sqrt((double)width / _heads)).add(bias).softmax(-1)).matmul(value)
+        Tensor mixed = dropout.IsActive
+            ? dropout.forward(query.matmul(key.transpose(2, 3)).div(Math.Sqrt((double)width / _heads)).add(bias).softmax(-1)).matmul(value)
             : nn.functional.scaled_dot_product_attention(query, key, value, bias.expand(rows, bias.shape[1], tokens, tokens));
         return output.forward(mixed.transpose(1, 2).reshape(rows, tokens, width), input).MoveToOuterDisposeScope();
 
-        Tensor Heads(string name) => _self.Of(name, input).view(rows, tokens, _heads, width / _heads).transpose(1, 2); // [N, heads, T, H / heads]
+        Tensor Heads(string name) => self.Of(name, input).view(rows, tokens, _heads, width / _heads).transpose(1, 2); // [N, heads, T, H / heads]
     }
 }
 
@@ -252,23 +252,23 @@ internal sealed class TokenAttention : nn.Module<Tensor, Tensor, Tensor>
 internal sealed class Residual : nn.Module<Tensor, Tensor, Tensor>
 {
     private readonly Linear dense;
-    private readonly LayerNorm _norm;
+    private readonly LayerNorm LayerNorm;
     private readonly Dropout dropout;
 
     public Residual(long inputs, TextTransformer shape, Generator generator)
         : base(nameof(Residual))
     {
         dense = Linear.Normal(inputs, shape.Width, generator, TokenEmbedding.Deviation);
-        (_norm, dropout) = (new LayerNorm(shape.Width, shape.NormEpsilon), new Dropout(shape.Dropout));
+        (LayerNorm, dropout) = (new LayerNorm(shape.Width, shape.NormEpsilon), new Dropout(shape.Dropout));
         register_module(nameof(dense), dense);
-        register_module("LayerNorm", _norm);
+        register_module(nameof(LayerNorm), LayerNorm);
         register_module(nameof(dropout), dropout);
     }
 
     public override Tensor forward(Tensor input, Tensor other)
     {
         using var scope = NewDisposeScope();
-        return _norm.forward(dropout.forward(dense.forward(input)).add(other)).MoveToOuterDisposeScope();
+        return LayerNorm.forward(dropout.forward(dense.forward(input)).add(other)).MoveToOuterDisposeScope();
     }
 }
 

@@ -12,10 +12,15 @@ public sealed class KeyQueue : nn.Module
 {
     private readonly Tensor keys;
     private readonly Tensor pointer;
+    private readonly Tensor? filled;
 
     /// <summary>A queue of <paramref name="length"/> random unit rows of <paramref name="dimension"/> numbers, as published.</summary>
+    /// <param name="length">K, the most rows.</param>
+    /// <param name="dimension">D.</param>
+    /// <param name="generator">Where the first rows are drawn from.</param>
+    /// <param name="startsEmpty">True: there are no rows until some are enqueued (ESimCSE). The default value is false.</param>
     /// <exception cref="ArgumentOutOfRangeException">A size below 1.</exception>
-    public KeyQueue(long length, long dimension, Generator generator)
+    public KeyQueue(long length, long dimension, Generator generator, bool startsEmpty = false)
         : base(nameof(KeyQueue))
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(length, 1);
@@ -24,11 +29,15 @@ public sealed class KeyQueue : nn.Module
         using Tensor drawn = empty(length, dimension).normal_(0, 1, generator);
         keys = nn.functional.normalize(drawn, dim: 1).DetachFromDisposeScope();
         pointer = zeros(1, ScalarType.Int64).DetachFromDisposeScope();
+        filled = startsEmpty ? zeros(1, ScalarType.Int64).DetachFromDisposeScope() : null;
         RegisterComponents();
     }
 
-    /// <summary>The rows, oldest at <see cref="Pointer"/>: [K, D]. A live view of the memory: clone what must not change.</summary>
-    public Tensor Keys => keys;
+    /// <summary>The rows, oldest at <see cref="Pointer"/>: [K, D]; of a queue that started empty those that are there. A live view of the memory: clone what must not change.</summary>
+    public Tensor Keys => filled is null ? keys : keys.narrow(0, 0, Count);
+
+    /// <summary>How many rows there are.</summary>
+    public long Count => filled is null ? keys.shape[0] : filled.item<long>();
 
     /// <summary>Index of the row that is overwritten next.</summary>
     public long Pointer => pointer.item<long>();
@@ -50,5 +59,6 @@ public sealed class KeyQueue : nn.Module
             done += run;
         }
         pointer.fill_((start + count) % length);
+        filled?.fill_(Math.Min(length, Count + count));
     }
 }

@@ -7,8 +7,8 @@ namespace Microsoft.ML.Contrastive;
 /// <param name="Rows">Examples to learn from.</param>
 /// <param name="BatchSize">N, examples a step.</param>
 /// <param name="TotalSteps">Steps of the whole run.</param>
-/// <param name="ImageHeight">Height of a view in pixels; 0 where the examples are sequences.</param>
-/// <param name="ImageWidth">Width of a view in pixels; 0 where the examples are sequences.</param>
+/// <param name="ImageHeight">Height of a view in pixels; 0 where the examples are no pictures.</param>
+/// <param name="ImageWidth">Width of a view in pixels; 0 where the examples are no pictures.</param>
 /// <param name="Channels">1 or 3 of pictures; d, numbers at each time, of sequences.</param>
 /// <param name="FeatureSize">D, the length of the encoder's representation.</param>
 public sealed record RunFacts(long Rows, int BatchSize, long TotalSteps, int ImageHeight, int ImageWidth, int Channels, int FeatureSize)
@@ -21,6 +21,12 @@ public sealed record RunFacts(long Rows, int BatchSize, long TotalSteps, int Ima
 
     /// <summary>T, times of a sequence; 0, the default, where the examples are pictures.</summary>
     public int SequenceLength { get; init; }
+
+    /// <summary>Texts of an example, 1 to 3; 0, the default, where the examples are no texts.</summary>
+    public int TextsPerExample { get; init; }
+
+    /// <summary>True where training goes on from learned weights: a published model's, or an earlier encoder's.</summary>
+    public bool StartsPretrained { get; init; }
 
     /// <summary>False where all pictures are gray, in one channel or in three equal ones.</summary>
     public bool HasColor { get; init; } = Channels == 3 && ImageHeight > 0;
@@ -92,7 +98,7 @@ public abstract record ContrastiveMethod
     internal ContrastiveMethod ResolveFully(RunFacts facts)
     {
         ContrastiveMethod method = Resolve(facts);
-        bool ofPictures = facts.SequenceLength == 0;
+        bool ofPictures = facts.ImageHeight > 0;
         string? missing = method.Augmentations is null && ofPictures ? nameof(Augmentations)
             : method.Optimizer is null ? nameof(Optimizer)
             : method.LearningRate is null ? nameof(LearningRate) : null;

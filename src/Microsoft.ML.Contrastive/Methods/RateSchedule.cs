@@ -5,6 +5,7 @@ namespace Microsoft.ML.Contrastive;
 /// <summary>How the learning rate moves once its warm-up is over: as shares of its peak.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
 [JsonDerivedType(typeof(CosineRate), "cosine")]
+[JsonDerivedType(typeof(LinearRate), "linear")]
 [JsonDerivedType(typeof(StepRate), "steps")]
 [JsonDerivedType(typeof(ConstantRate), "constant")]
 public abstract record RateSchedule
@@ -34,6 +35,19 @@ public sealed record CosineRate(double FinalShare = 0) : RateSchedule
     {
         if (!(FinalShare >= 0 && FinalShare <= 1))
             throw new ArgumentOutOfRangeException(nameof(FinalShare), FinalShare, "CosineRate.FinalShare must be from 0 to 1.");
+    }
+}
+
+/// <summary>A straight line from the peak down, as for BERT (Devlin et al. 2019, appendix A.2).</summary>
+/// <param name="FinalShare">Where it ends, as a share of the peak, 0 to 1. The default value is 0.</param>
+public sealed record LinearRate(double FinalShare = 0) : RateSchedule
+{
+    internal override double Share(double ofRun, double afterWarmup) => 1 - (1 - FinalShare) * afterWarmup;
+
+    internal override void Validate()
+    {
+        if (!(FinalShare >= 0 && FinalShare <= 1))
+            throw new ArgumentOutOfRangeException(nameof(FinalShare), FinalShare, "LinearRate.FinalShare must be from 0 to 1.");
     }
 }
 

@@ -10,6 +10,7 @@ namespace Microsoft.ML.Contrastive;
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
 [JsonDerivedType(typeof(PictureInput), "pictures")]
 [JsonDerivedType(typeof(SequenceInput), "sequences")]
+[JsonDerivedType(typeof(TextInput), "texts")]
 internal abstract record ModelInput
 {
     /// <summary>The network's shape.</summary>
@@ -19,12 +20,6 @@ internal abstract record ModelInput
     /// <summary>Numbers of one example.</summary>
     [JsonIgnore]
     public abstract int Numbers { get; }
-
-    /// <summary>C of a picture, d of a sequence.</summary>
-    public required int Channels { get; init; }
-
-    /// <summary>Of each channel.</summary>
-    public required Normalization Normalization { get; init; }
 
     /// <summary>Numbers in the network's weights.</summary>
     public abstract long CountWeights();
@@ -41,12 +36,14 @@ internal abstract record ModelInput
     }
 
     /// <summary>Throws an <see cref="ArgumentException"/> where a value is out of range: the file may be anybody's.</summary>
-    public virtual void Check()
-    {
-        Network.Validate();
-        Require(Normalization.Mean.Length == Channels && Normalization.Deviation.Length == Channels, nameof(Normalization));
-        Require(Normalization.Mean.All(float.IsFinite) && Normalization.Deviation.All(value => value > 0 && float.IsFinite(value)), nameof(Normalization));
-    }
+    public abstract void Check();
+
+    /// <summary>Whether weights of another input's network mean the same here.</summary>
+    public virtual bool Suits(ModelInput other) => Network == other.Network;
+
+    /// <summary>What the network is and takes, in a message.</summary>
+    [JsonIgnore]
+    public virtual string Description => $"{Network}";
 
     private protected static void Require(bool condition, string field)
     {
@@ -55,8 +52,30 @@ internal abstract record ModelInput
     }
 }
 
+/// <summary>Numbers in channels, each normalised.</summary>
+internal abstract record NumericInput : ModelInput
+{
+    /// <summary>C of a picture, d of a sequence.</summary>
+    public required int Channels { get; init; }
+
+    /// <summary>Of each channel.</summary>
+    public required Normalization Normalization { get; init; }
+
+    public override void Check()
+    {
+        Network.Validate();
+        Require(Normalization.Mean.Length == Channels && Normalization.Deviation.Length == Channels, nameof(Normalization));
+        Require(Normalization.Mean.All(float.IsFinite) && Normalization.Deviation.All(value => value > 0 && float.IsFinite(value)), nameof(Normalization));
+    }
+
+    public override bool Suits(ModelInput other) => base.Suits(other) && Channels == ((NumericInput)other).Channels;
+
+    [JsonIgnore]
+    public override string Description => $"{Network} on {Channels} channels";
+}
+
 /// <summary>Pictures of one size.</summary>
-internal sealed record PictureInput : ModelInput
+internal sealed record PictureInput : NumericInput
 {
     /// <summary>Largest height and width.</summary>
     public const int MaxSide = 4096;
@@ -102,7 +121,7 @@ internal sealed record PictureInput : ModelInput
 }
 
 /// <summary>Sequences of one length.</summary>
-internal sealed record SequenceInput : ModelInput
+internal sealed record SequenceInput : NumericInput
 {
     public required SequenceShape Shape { get; init; }
 
@@ -125,5 +144,55 @@ internal sealed record SequenceInput : ModelInput
         Require(Channels == Shape.Size, nameof(Channels));
         Encoder.CheckLength(Shape.Length);
         base.Check();
+    }
+}
+
+/// <summary>Texts. Their tokenizer is beside the manifest, in files of its own.</summary>
+internal sealed record TextInput : ModelInput
+{
+    /// <summary>Characters that may stand before every text.</summary>
+    public const int LongestPrompt = 1000;
+
+    public required TextEncoder Encoder { get; init; }
+
+    public EmptyTexts EmptyTexts { get; init; }
+
+    /// <summary>Stands before every text.</summary>
+    public string Prompt { get; init; } = "";
+
+    [JsonIgnore]
+    public override Encoder Network => Encoder;
+
+    [JsonIgnore]
+    public override int Numbers => Encoder.MaxTokens;
+
+    public override long CountWeights() => Encoder.CountWeights();
+
+    public override nn.Module<Tensor, Tensor> Build(Generator generator) => Encoder.Build(generator);
+
+    public override void Check()
+    {
+        Encoder.Validate();
+        Require(Prompt.Length <= LongestPrompt, nameof(Prompt));
+    }
+
+    /// <summary>Throws where a tokenizer has ids that the network has no vectors for.</summary>
+    /// <exception cref="InvalidDataException">It has.</exception>
+    public void CheckVocabulary(Tokenizer tokenizer)
+    {
+        int most = Encoder switch { TextTransformer transformer => transformer.VocabularySize, WordVectorEncoder words => words.VocabularySize, _ => 0 };
+        if (tokenizer.Vocabulary.Count > most)
+            throw new InvalidDataException($"The model's tokenizer has {tokenizer.Vocabulary.Count} tokens, its network vectors for {most}: entries of two models are mixed.");
+    }
+
+    /// <summary>A text's token ids: never none.</summary>
+    /// <returns>Whether the text was cut.</returns>
+    public bool Encode(Tokenizer tokenizer, ReadOnlySpan<char> text, List<int> ids)
+    {
+        int start = ids.Count;
+        bool isCut = tokenizer.Encode(Prompt.Length == 0 ? text : string.Concat(Prompt, text), Encoder.MaxTokens, ids);
+        if (ids.Count == start)
+            ids.Add(tokenizer.PaddingId); // nothing to attend to would be no number
+        return isCut;
     }
 }

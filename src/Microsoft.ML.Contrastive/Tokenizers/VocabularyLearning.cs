@@ -94,6 +94,11 @@ internal static class VocabularyLearning
         return new(new Vocabulary([.. Joined(learned, options), SpecialTokens.Clip.Opening, SpecialTokens.Clip.Closing]), Lines(learned), unescapesHtml: false);
     }
 
+    /// <summary>Whole words, as BERT's code splits texts, the commonest first.</summary>
+    /// <inheritdoc cref="WordPiece"/>
+    public static IEnumerable<string> Words(IEnumerable<string> texts, VocabularyOptions options, WordPieceSettings settings)
+        => Count(texts, text => Contrastive.WordPiece.Words(text, settings), options).Where(word => word.Count >= options.MinFrequency).Take(options.Size).Select(word => word.Word);
+
     private static IReadOnlyList<string> Joined(PairMerges learned, VocabularyOptions options)
     {
         learned.Learn(options.Size, options.MinFrequency, string.Concat);

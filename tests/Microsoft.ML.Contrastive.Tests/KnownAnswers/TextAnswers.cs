@@ -13,6 +13,17 @@ internal static class TextAnswers
     private static readonly double[,] s_images = { { 1.0, 0.4, 0.5 }, { 0.9, 0.6, 0.3 }, { 0.7, 0.5, 0.8 }, { 1.1, 0.2, 0.9 } };
     private static readonly double[,] s_texts = { { 0.9, 0.5, 0.4 }, { 0.8, 0.4, 0.6 }, { 0.6, 0.7, 0.7 }, { 1.0, 0.1, 1.1 } };
 
+    // With BERT's pooler, a dense layer as wide as the network, which the counts include.
+    private static readonly Dictionary<string, TextTransformer> s_published = new()
+    {
+        ["bert-base-uncased"] = Base(30_522) with { TokenTypes = 2, TokenLimit = 512 },
+        ["roberta-base"] = Base(50_265) with { TokenTypes = 1, PositionOffset = 2, TokenLimit = 512 },
+        ["all-MiniLM-L6-v2"] = Base(30_522) with { Width = 384, Depth = 6, TokenTypes = 2, TokenLimit = 512, DenseSize = 384 },
+        ["mpnet-base"] = Base(30_527) with { PositionOffset = 2, TokenLimit = 512, RelativePositions = true },
+    };
+
+    private static TextTransformer Base(int vocabulary) => new() { VocabularySize = vocabulary, Width = 768, Depth = 12, Heads = 12, DenseSize = 768 };
+
     public static IReadOnlyDictionary<string, Answer> All { get; } = new Dictionary<string, Answer>
     {
         ["simcse"] = InBatch,
@@ -31,6 +42,27 @@ internal static class TextAnswers
             ["ln_1_over_0_07"] = ClipContrast.InitialLogScale, ["scale_at_init"] = Math.Exp(ClipContrast.InitialLogScale), ["ln_100"] = ClipContrast.MaxLogScale,
         },
         ["clip_eot_pooling"] = given => new JsonObject { ["pool_index"] = TextPoolings.PlaceOfLargest(Input(given, "token_ids").to(ScalarType.Int64)).ToJson() },
+        ["esimcse_queue_fifo"] = Queue,
+        ["esimcse_repetition_bounds"] = given => new JsonObject
+        {
+            ["paper_max_dup"] = new JsonArray([.. Lengths(given).Select(length => (JsonNode)WordRepetition.MostRepeated(length, Number(given, "dup_rate")))]),
+            ["repo_bpe_exclusive_bound"] = new JsonArray([.. Lengths(given).Select(length => (JsonNode)WordRepetition.ReleasedCount(length, Number(given, "dup_rate")))]),
+        },
+        ["esimcse_repetition_toy"] = given => new JsonObject
+        {
+            ["tokens"] = new JsonArray([.. WordRepetition.Repeat<string>(
+                [.. given.Inputs.GetProperty("tokens").EnumerateArray().Select(token => token.GetString()!)],
+                given.Inputs.GetProperty("repeat_positions").EnumerateArray().Select(place => place.GetInt32()).ToHashSet()).Select(token => (JsonNode)token)]),
+        },
+        ["consert_cutoff_toy"] = Cutoff,
+        ["tiny_bert_forward"] = TinyBert,
+        ["bert_param_counts"] = _ => new JsonObject(s_published.Select(pair => KeyValuePair.Create(pair.Key, (JsonNode?)pair.Value.CountWeights()))),
+        ["roberta_position_ids"] = given =>
+        {
+            double padding = Number(given, "pad_token_id");
+            return new JsonObject { ["position_ids"] = TextTransformerModule.PositionsOf(Input(given, "input_ids").ne(padding), (long)padding + 1).ToJson() };
+        },
+        ["mpnet_relative_buckets"] = given => new JsonObject { ["buckets"] = TokenLayers.Buckets(Input(given, "values").to(ScalarType.Int64)).ToJson() },
         ["siglip"] = Sigmoid,
         ["siglip_chunked_equality"] = SigmoidBlocks,
         ["momentum_update"] = MomentumSteps,
@@ -56,6 +88,87 @@ internal static class TextAnswers
         ["sts_all_toy"] = Sets,
         ["pairwise_cosine"] = given => new JsonObject { ["cosine"] = PairCosine(Input(given, "a"), Input(given, "b")).ToJson() },
     };
+
+    private static JsonObject Queue(KnownAnswerCase given)
+    {
+        using var generator = new Generator(1);
+        int batch = given.Inputs.GetProperty("batch").GetInt32(), length = given.Parameters.GetProperty("queue_size").GetInt32(), batches = given.Expected.GetProperty("after_each_batch").GetArrayLength();
+        using var queue = new KeyQueue(length, 1, generator, startsEmpty: true);
+        Assert.Equal(0, queue.Count);
+        var after = new JsonArray();
+        for (int i = 0; i < batches; i++)
+        {
+            queue.Enqueue(arange(batch * i, batch * (i + 1), ScalarType.Float32).unsqueeze(1));
+            long oldest = queue.Count < length ? 0 : queue.Pointer;
+            after.Add(queue.Keys.roll(-oldest, 0).squeeze(1).ToJson());
+        }
+        return new JsonObject { ["after_each_batch"] = after };
+    }
+
+    private static IEnumerable<int> Lengths(KnownAnswerCase given) => given.Inputs.GetProperty("lengths").EnumerateArray().Select(length => length.GetInt32());
+
+    private static JsonObject Cutoff(KnownAnswerCase given)
+    {
+        Tensor embedded = Input(given, "embeddings").unsqueeze(0), mask = Input(given, "attention_mask").unsqueeze(0).ne(0);
+        double rate = Number(given, "rate"), featureRate = Number(given, "feature_rate");
+        Tensor tokens = EmbeddingCutoff.Tokens(embedded, mask, rate, LowestAt(embedded.shape[1], "token_index_chosen"));
+        Tensor features = EmbeddingCutoff.Features(embedded, featureRate, LowestAt(embedded.shape[2], "feature_index_chosen"));
+        Tensor numbers = EmbeddingCutoff.Numbers(embedded, mask, rate / 2, rand_like(embedded));
+        Tensor order = given.Inputs.GetProperty("shuffle_permutation").ToTensor(), scores = zeros(1, embedded.shape[1], ScalarType.Float64);
+        scores[0].scatter_(0, order.to(ScalarType.Int64), arange(order.shape[0], ScalarType.Float64));
+        return new JsonObject
+        {
+            ["n_token_cut"] = tokens[0].eq(0).all(1).sum().item<long>(),
+            ["token_cutoff"] = tokens[0].ToJson(),
+            ["n_feature_cut"] = features[0].eq(0).all(0).sum().item<long>(),
+            ["feature_cutoff"] = features[0].ToJson(),
+            ["shuffled_position_ids"] = EmbeddingCutoff.Shuffled(arange(mask.shape[1]).unsqueeze(0), mask, scores)[0].ToJson(),
+            ["n_element_cut_random_mode"] = numbers.eq(0).sum().item<long>(),
+        };
+
+        Tensor LowestAt(long length, string index)
+        {
+            Tensor all = ones(1, length, ScalarType.Float64);
+            all[0, given.Inputs.GetProperty(index).GetInt64()] = 0;
+            return all;
+        }
+    }
+
+    private static JsonObject TinyBert(KnownAnswerCase given)
+    {
+        JsonElement config = given.Parameters.GetProperty("config");
+        (string type, TextTransformer shape) = TextConfig.Read(TinyModels.Config(config, "bert"));
+        Assert.Equal("bert", type);
+        using var generator = new Generator(1);
+        Tensor tokens = Input(given, "input_ids").masked_fill(Input(given, "attention_mask").eq(0), TextNetwork.Filler).to(ScalarType.Int64), mask = TextNetwork.MaskOf(tokens);
+        Dictionary<string, Tensor> weights = TinyModels.Weights(given.Inputs.GetProperty("shapes"));
+        using TextTransformerModule plain = Made(shape), pooled = Made(shape with { Pooling = TextPooling.Cls, DenseSize = shape.Width });
+        TokenStates states = plain.States(tokens);
+        return new JsonObject
+        {
+            ["embeddings"] = OfTokens(plain.Embed(tokens), "embeddings"),
+            ["layer1"] = OfTokens(states.First, "layer1"),
+            ["last_hidden"] = OfTokens(states.Last, "last_hidden"),
+            ["pooler"] = pooled.forward(tokens).ToJson(),
+            ["mean"] = plain.forward(tokens).ToJson(),
+            ["avg_first_last"] = TextPoolings.MeanOfTwo(states.First, states.Last, mask).ToJson(),
+        };
+
+        // What stands behind a text's end is nobody's.
+        JsonNode OfTokens(Tensor hidden, string field) => hidden.where(mask.unsqueeze(2), given.Expected.GetProperty(field).ToTensor()).ToJson();
+
+        TextTransformerModule Made(TextTransformer form)
+        {
+            var module = new TextTransformerModule(form, generator);
+            module.to(ScalarType.Float64);
+            module.eval();
+            string prefix = TextNames.Prefix(weights.Keys);
+            using (no_grad())
+                foreach ((string name, Tensor value) in module.state_dict())
+                    value.copy_(weights.Single(pair => TextNames.Ours(pair.Key, prefix, type, form.DenseSize is not null) == name).Value);
+            return module;
+        }
+    }
 
     private static JsonObject InBatch(KnownAnswerCase given)
     {
@@ -187,7 +300,7 @@ internal static class TextAnswers
         Tensor hidden = empty(2, 3, 4, ScalarType.Float64).normal_(0, 1, generator), mask = tensor(new long[,] { { 1, 1, 1 }, { 1, 1, 0 } });
         Tensor changed = hidden.clone(), longer = cat([hidden, full(2, 2, 4, double.NaN)], 1), longerMask = cat([mask, zeros(2, 2, ScalarType.Int64)], 1);
         changed[1, 2] = double.PositiveInfinity;
-        foreach (TextPooling mode in Enum.GetValues<TextPooling>())
+        foreach (TextPooling mode in TextPoolings.Parts(TextPoolings.All & ~(TextPooling.FirstLastMean | TextPooling.LastTwoMean)))
         {
             TensorAssert.Equal(TextPoolings.Pool(hidden, mask, mode), TextPoolings.Pool(changed, mask, mode), 0);
             TensorAssert.Equal(TextPoolings.Pool(hidden, mask, mode), TextPoolings.Pool(longer, longerMask, mode), 0);

@@ -39,6 +39,15 @@ internal static partial class TrajectoryAnswers
         ["trajectory_swav"] = given => Train(given, SwAV(given, jointForward: true)),
         ["trajectory_swav_multicrop"] = given => Train(given, SwAV(given, jointForward: true)),
         ["trajectory_swav_per_view"] = given => Train(given, SwAV(given, jointForward: false)),
+        ["trajectory_simcse_pairs"] = given => Train(given, SimCse(given)),
+        ["trajectory_simcse_supervised"] = given => Train(given, SimCse(given)),
+        ["trajectory_simcse_supervised_layernorm"] = given => Train(given, SimCse(given)),
+        ["trajectory_simcse_supervised_batchnorm"] = given => Train(given, SimCse(given)),
+        ["trajectory_simcse_supervised_per_view"] = given => Train(given, SimCse(given) with { JointForward = false }),
+        ["trajectory_esimcse_released"] = given => Train(given, ESimCse(given)),
+        ["trajectory_esimcse_released_layernorm"] = given => Train(given, ESimCse(given)),
+        ["trajectory_esimcse_after_step"] = given => Train(given, ESimCse(given)),
+        ["trajectory_esimcse_after_step_layernorm"] = given => Train(given, ESimCse(given)),
     };
 
     private static SimClr SimClr(KnownAnswerCase given, SimClr version)
@@ -153,6 +162,23 @@ internal static partial class TrajectoryAnswers
     [GeneratedRegex(@"^predictor_step(?<step>\d+)\.weight$")]
     private static partial Regex PredictorName();
 
+    private static SimCse SimCse(KnownAnswerCase given) => new()
+    {
+        Temperature = given.Parameters.GetProperty("temperature").GetDouble(),
+        HardNegativeWeight = NumberOrZero(given, "hard_negative_weight"),
+        KeepsMlp = false,
+        MaxGradientNorm = double.MaxValue,
+    };
+
+    private static ESimCse ESimCse(KnownAnswerCase given) => new()
+    {
+        Temperature = given.Parameters.GetProperty("temperature").GetDouble(),
+        Momentum = given.Parameters.GetProperty("momentum").GetDouble(),
+        QueueLength = given.Parameters.GetProperty("queue").GetInt32(),
+        ReleasedCode = given.Parameters.GetProperty("order").GetString() == "released",
+        MaxGradientNorm = double.MaxValue,
+    };
+
     /// <summary>The encoder; with its context where it has one, or both where the case has two that see columns of their own.</summary>
     private static (Func<Generator, nn.Module<Tensor, Tensor>> Build, int Size) EncoderOf(KnownAnswerCase given)
     {
@@ -164,6 +190,8 @@ internal static partial class TrajectoryAnswers
                 generator => new SequenceModule(one.BuildWithoutActivation(generator), one.OutputSize, new Gru(one.OutputSize, context, generator), context),
                 context);
         }
+        if (one.IsLinearAlone && given.Objective.Contains("simcse", StringComparison.Ordinal))
+            return (generator => one.BuildWith(new Tanh(), generator), one.OutputSize);
         if (one.Layers > 0)
             return (one.Build, one.OutputSize);
         long columns = first.InputSize;
@@ -259,6 +287,11 @@ internal static partial class TrajectoryAnswers
         var final = new JsonObject(learner.state_dict().Select(entry => KeyValuePair.Create(NameInCase(entry.Key), (JsonNode?)entry.Value.detach().ToJson())));
         if (final["pointer"] is { } pointer)
             final["pointer"] = pointer[0]!.DeepClone(); // a tensor of one number
+        if (learner is ESimCseLearner)
+        {
+            Tensor ring = learner.state_dict()["queue.keys"];
+            final["queue"] = ring.roll(-(long)final["pointer"]!.GetValue<double>(), 0).ToJson(); // the case has the oldest first
+        }
         foreach (string z in new[] { "Z", "Z_l", "Z_ab" })
             if (final[z] is { } logarithm)
                 final[z] = Math.Exp((double)logarithm);
@@ -270,7 +303,10 @@ internal static partial class TrajectoryAnswers
     {
         using var noGradient = no_grad();
         Dictionary<string, Tensor> state = learner.state_dict().ToDictionary(entry => NameInCase(entry.Key), entry => entry.Value);
-        Assert.Equal(initial.EnumerateObject().Select(entry => entry.Name).Order(), state.Keys.Where(name => name is not ("pointer" or "Z" or "Z_l" or "Z_ab")).Order());
+        bool queueStartsEmpty = state.ContainsKey("queue.filled");
+        Assert.Equal(
+            initial.EnumerateObject().Select(entry => entry.Name).Order(),
+            state.Keys.Where(name => name is not ("pointer" or "Z" or "Z_l" or "Z_ab" or "queue.filled") && !(queueStartsEmpty && name == "queue")).Order());
         foreach (JsonProperty entry in initial.EnumerateObject())
         {
             Tensor value = entry.Value.ToTensor();
@@ -293,8 +329,14 @@ internal static partial class TrajectoryAnswers
         _ => name
             .Replace("encoder.luminance.", "encoder_l.", StringComparison.Ordinal).Replace("encoder.color.", "encoder_ab.", StringComparison.Ordinal)
             .Replace("encoder.windows.", "encoder.", StringComparison.Ordinal).Replace("encoder.context.", "context.", StringComparison.Ordinal)
+            .Replace("mlp.", "mlp.0.", StringComparison.Ordinal)
             .Replace("luminance_projector.", "projector_l.", StringComparison.Ordinal).Replace("color_projector.", "projector_ab.", StringComparison.Ordinal),
     };
+
+    private sealed class Tanh() : nn.Module<Tensor, Tensor>(nameof(Tanh))
+    {
+        public override Tensor forward(Tensor input) => input.tanh();
+    }
 
     /// <summary>A sequence of layers as its tensors show it: what has none, between the others or behind the encoder's last, is ReLU.</summary>
     private sealed class Stack
@@ -326,6 +368,8 @@ internal static partial class TrajectoryAnswers
 
         public int HiddenSize => (int)LinearWeights.First()[0];
 
+        public bool IsLinearAlone => _layers.Count == 1 && IsLinear(_layers[0]);
+
         public bool HasOutputNorm => IsNorm(_layers[^1]);
 
         public bool HasOutputBias => _layers.Last(IsLinear).ContainsKey("bias");
@@ -334,11 +378,15 @@ internal static partial class TrajectoryAnswers
 
         public nn.Module<Tensor, Tensor> Build(Generator generator) => nn.Sequential([.. _layers.Append([]).Select(layer => Module(layer, generator))]);
 
+        public nn.Module<Tensor, Tensor> BuildWith(nn.Module<Tensor, Tensor> activation, Generator generator)
+            => nn.Sequential([.. _layers.Select(layer => Module(layer, generator)), activation]);
+
         public nn.Module<Tensor, Tensor> BuildWithoutActivation(Generator generator) => nn.Sequential([.. _layers.Select(layer => Module(layer, generator))]);
 
         private static nn.Module<Tensor, Tensor> Module(Dictionary<string, long[]> layer, Generator generator)
             => IsLinear(layer) ? new Linear(layer["weight"][1], layer["weight"][0], generator, layer.ContainsKey("bias"))
                 : IsNorm(layer) ? new BatchNorm(layer["running_mean"][0], affine: layer.ContainsKey("weight"))
+                : layer.TryGetValue("weight", out long[]? width) ? new LayerNorm(width[0], 1e-5)
                 : new Relu();
 
         private static bool IsLinear(Dictionary<string, long[]> layer) => layer.TryGetValue("weight", out long[]? shape) && shape.Length == 2;

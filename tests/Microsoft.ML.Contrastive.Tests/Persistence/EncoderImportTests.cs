@@ -197,7 +197,7 @@ public sealed class EncoderImportTests : IDisposable
             "Features", "Image", new SimClrV1 { Optimizer = new Sgd(), LearningRate = new(1e-9, Scaling: RateScaling.None) }, new ResNet { Width = 16 },
             new TrainingOptions { Steps = 1, BatchSize = 4 }, new ImageShape(Side, Side, 3)).Fit(data, encoder);
         TensorAssert.Equal(w["layer4.1.conv2.weight"], further.Weights.Module.state_dict()["layer4.1.conv2.weight"], 1e-6);
-        Assert.Equal(encoder.Weights.Manifest.Input.Normalization.Mean, further.Weights.Manifest.Input.Normalization.Mean);
+        Assert.Equal(encoder.Weights.Manifest.Pictures().Normalization.Mean, further.Weights.Manifest.Pictures().Normalization.Mean);
     }
 
     [Fact]

@@ -1,0 +1,86 @@
+using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Contrastive;
+
+/// <summary>A fitted encoder: adds a known-size vector of Single, the representation of what each row holds.</summary>
+public abstract class FeaturesTransformer : NetworkTransformer
+{
+    private const int PassesBeforeHint = 20;
+
+    private int _passes;
+
+    private protected FeaturesTransformer(IHost host, PretrainedEncoder encoder)
+        : base(host, encoder)
+    {
+    }
+
+    /// <summary>Name of the column of features.</summary>
+    public string OutputColumnName => Manifest.OutputColumn;
+
+    /// <summary>D, the length of the feature vector.</summary>
+    public int FeatureSize => Manifest.Input.Network.FeatureSize;
+
+    private protected override IBatchMapper CreateMapper(DataViewSchema schema) => new Mapper(this, schema);
+
+    /// <summary>A tokenizer beside the other entries, where the encoder takes texts.</summary>
+    private protected override void SaveMore(ModelSaveContext ctx)
+    {
+        if (Weights.Tokenizer is { } tokenizer)
+            TokenizerFiles.Write(tokenizer, (name, bytes) => ctx.SaveBinaryStream(name, writer => writer.Write(bytes)));
+    }
+
+    /// <summary>Reads what <see cref="SaveMore"/> and the base wrote.</summary>
+    /// <returns>The encoder, and what is to be said of the choice of the device, or null.</returns>
+    private protected static (PretrainedEncoder Encoder, string? Warning) Read(IHostEnvironment environment, ModelLoadContext ctx, VersionInfo version)
+    {
+        ModelEntries.CheckVersion(ctx, version);
+        EncoderManifest manifest = null!;
+        ModelEntries.Read(ctx, ManifestEntry, stream => manifest = EncoderManifest.Read(new StreamReader(stream)));
+        Tokenizer? tokenizer = manifest.Input is TextInput ? ModelEntries.ReadTokenizer(ctx) : null;
+        if (tokenizer is not null && manifest.Input is TextInput texts)
+            texts.CheckVocabulary(tokenizer);
+        (Device device, string? warning) = ContextSettings.ChooseDevice(environment);
+        nn.Module<Tensor, Tensor> module = null!;
+        ModelEntries.Read(ctx, WeightsEntry, stream => module = ModelEntries.ReadModule(
+            stream, WeightsEntry, manifest.Input.CountWeights(), () => manifest.Input.CreateModule(seed: 0), device));
+        return (new PretrainedEncoder(manifest, module, device, tokenizer), warning);
+    }
+
+    private protected void Log(Action<IChannel> write)
+    {
+        using IChannel channel = Host.Start("Transform");
+        write(channel);
+    }
+
+    private void CountPass()
+    {
+        if (Interlocked.Increment(ref _passes) == PassesBeforeHint)
+            Log(channel => channel.Warning(
+                $"Column '{OutputColumnName}' has been computed {PassesBeforeHint} times. Some trainers read their input hundreds of times: put AppendCacheCheckpoint(mlContext) between this transformer and the trainer."));
+    }
+
+    /// <summary>Binds the encoder to one input schema.</summary>
+    private sealed class Mapper(FeaturesTransformer owner, DataViewSchema schema) : IBatchMapper
+    {
+        private readonly InputColumn _column = InputColumn.Bind(owner.Network, schema);
+
+        public DataViewSchema.DetachedColumn[] GetOutputColumns()
+            => [new(owner.OutputColumnName, new VectorDataViewType(NumberDataViewType.Single, owner.FeatureSize))];
+
+        public Func<int, bool> GetDependencies(Func<int, bool> activeOutput) => column => column == _column.Index && activeOutput(0);
+
+        public ITransformer GetTransformer() => owner;
+
+        public IBatchWorker CreateWorker(DataViewRow input, Func<int, bool> activeOutput, int slots)
+        {
+            if (slots > 1)
+                owner.CountPass();
+            return new NetworkWorker(owner.Weights, input, _column, slots, owner.FeatureSize);
+        }
+
+        void ICanSaveModel.Save(ModelSaveContext ctx) => ((ICanSaveModel)owner).Save(ctx);
+    }
+}

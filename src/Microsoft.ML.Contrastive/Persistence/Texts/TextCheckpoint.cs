@@ -1,0 +1,160 @@
+using System.Text.Json;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Contrastive;
+
+/// <summary>
+/// A sentence encoder in a folder, as sentence-transformers and Hugging Face write it. Every tensor and every module is accounted for: what is not
+/// understood is refused by name, because vectors without it would be wrong.
+/// </summary>
+internal sealed class TextCheckpoint
+{
+    public const string Weights = "model.safetensors", WeightIndex = "model.safetensors.index.json";
+
+    /// <summary>config.json and the like have some kilobytes, an index of shards some hundred.</summary>
+    private const int LongestJson = 1 << 24;
+
+    private readonly string _folder, _transformerFolder;
+    private readonly string? _denseFolder;
+    private readonly string _modelType;
+    private readonly bool _usesPooler;
+
+    /// <summary>Reads all but the weights.</summary>
+    /// <exception cref="InvalidDataException">A file is missing, damaged or of a kind that is not supported; it is named.</exception>
+    public TextCheckpoint(TextFolder source)
+    {
+        _folder = source.Path;
+        _usesPooler = source.UsesPooler;
+        _transformerFolder = "";
+        string modelType = "";
+        if (!Directory.Exists(_folder))
+            throw new InvalidDataException($"The folder {_folder} does not exist: give the folder that has config.json and model.safetensors.");
+        try
+        {
+            JsonPart? modules = Optional(SentenceModules.List);
+            if (modules is null)
+                Shape = ReadTransformer("");
+            else if (_usesPooler)
+                throw new InvalidDataException($"{In(SentenceModules.List)} says how texts become vectors: leave TextFolder.UsesPooler out.");
+            else
+                (Shape, _transformerFolder, _denseFolder) = SentenceModules.Read(modules.Value, Required, ReadTransformer);
+            if (_usesPooler)
+                Shape = Shape with { Pooling = TextPooling.Cls, DenseSize = Shape.Width, DenseActivation = TextActivation.Tanh };
+            if (source.Pooling is { } pooling)
+                Shape = _denseFolder is null ? Shape with { Pooling = pooling } : throw new InvalidDataException($"{_folder} has a dense layer behind its own pooling: leave TextFolder.Pooling out.");
+            if (source.TokenLimit is { } limit)
+                Shape = limit <= Shape.Positions - Shape.PositionOffset ? Shape with { TokenLimit = limit }
+                    : throw new InvalidDataException($"{_folder} has positions for {Shape.Positions - Shape.PositionOffset} tokens, fewer than TextFolder.TokenLimit {limit}.");
+            Shape.Validate();
+            Tokenizer = TokenizerFiles.ReadFolder(Path.Combine(_folder, _transformerFolder));
+        }
+        catch (ArgumentException error)
+        {
+            throw new InvalidDataException($"{_folder} is not supported: {Printable.Message(error.Message)}", error);
+        }
+        _modelType = modelType;
+        if (Tokenizer.Vocabulary.Count > Shape.VocabularySize)
+            throw new InvalidDataException($"{_folder}: the tokenizer has {Tokenizer.Vocabulary.Count} tokens, the model vectors for {Shape.VocabularySize}: files of two models are mixed.");
+
+        TextTransformer ReadTransformer(string folder)
+        {
+            (modelType, TextTransformer shape) = TextConfig.Read(Required(Join(folder, TextConfig.File)));
+            int limit = Math.Min(shape.TokenLimit, 4096);
+            if (Optional(Join(folder, SentenceModules.BertConfig)) is { } settings && settings.Has("max_seq_length"))
+                limit = Math.Min(limit, settings.Whole("max_seq_length"));
+            return shape with { TokenLimit = limit };
+        }
+    }
+
+    public TextTransformer Shape { get; }
+
+    public Tokenizer Tokenizer { get; }
+
+    /// <summary>Copies the folder's weights into a network of <see cref="Shape"/>.</summary>
+    /// <exception cref="InvalidDataException">A tensor is missing, too many or of another shape; all are named.</exception>
+    public void LoadInto(nn.Module module)
+    {
+        Dictionary<string, Tensor> targets = module.state_dict();
+        var missing = new HashSet<string>(targets.Keys);
+        var faults = new List<string>();
+        foreach (string file in WeightFiles())
+        {
+            using SafeTensorsReader reader = OpenWeights(Path.Combine(_folder, _transformerFolder, file));
+            string prefix = TextNames.Prefix(reader.Entries.Select(entry => entry.Name));
+            Copy(reader, name => TextNames.Ours(name, prefix, _modelType, _usesPooler));
+        }
+        if (_denseFolder is not null)
+        {
+            using SafeTensorsReader reader = OpenWeights(Path.Combine(_folder, _denseFolder, Weights));
+            Copy(reader, name => name.StartsWith("linear.", StringComparison.Ordinal) ? "dense." + name["linear.".Length..] : name);
+        }
+        faults.AddRange(missing.Order(StringComparer.Ordinal).Select(name => $"it lacks {name} {Show(targets[name].shape)}"));
+        const int shown = 20;
+        if (faults.Count > 0)
+            throw new InvalidDataException($"The weights in {_folder} don't fit its {TextConfig.File}: {string.Join("; ", faults.Take(shown))}{(faults.Count > shown ? $"; and {faults.Count - shown} more" : "")}.");
+
+        void Copy(SafeTensorsReader reader, Func<string, string?> ours)
+        {
+            var wanted = new Dictionary<string, string>();
+            foreach (SafeTensorsEntry entry in reader.Entries)
+            {
+                if (ours(entry.Name) is not { } name)
+                    continue;
+                if (!targets.TryGetValue(name, out Tensor? target))
+                    faults.Add($"{Printable.Quote(entry.Name)} {Show(entry.Shape)} is not known");
+                else if (!target.shape.AsSpan().SequenceEqual(entry.Shape))
+                    faults.Add($"{Printable.Quote(entry.Name)} is {Show(entry.Shape)}, expected {Show(target.shape)}");
+                else if (!SafeTensors.IsFloat(SafeTensorsHeader.ScalarOf(entry.DType)))
+                    faults.Add($"{Printable.Quote(entry.Name)} is {entry.DType}, no kind of floating point numbers that is read here");
+                else if (!missing.Contains(name))
+                    faults.Add($"{Printable.Quote(entry.Name)} comes twice");
+                else
+                    wanted.Add(entry.Name, name);
+                missing.Remove(name);
+            }
+            if (faults.Count > 0)
+                return;
+            using var noGradient = no_grad();
+            foreach ((SafeTensorsEntry entry, Tensor value) in reader.ReadTensors(entry => wanted.ContainsKey(entry.Name)))
+                using (value)
+                    targets[wanted[entry.Name]].copy_(value);
+        }
+    }
+
+    private static SafeTensorsReader OpenWeights(string path)
+        => System.IO.File.Exists(path) ? SafeTensorsReader.Open(path) : throw new InvalidDataException($"{path} does not exist. {Advice}");
+
+    private const string Advice = "Weights are read from safetensors alone; a pytorch_model.bin may hold any code: convert it with Python, by save_pretrained(..., safe_serialization=True).";
+
+    /// <summary>One file, or those that an index names.</summary>
+    private string[] WeightFiles()
+    {
+        if (Optional(Join(_transformerFolder, WeightIndex)) is not { } index || System.IO.File.Exists(Path.Combine(_folder, _transformerFolder, Weights)))
+            return [Weights];
+        JsonPart map = index["weight_map"];
+        if (map.Element.ValueKind != JsonValueKind.Object)
+            throw map.Unknown("index without weight_map");
+        string[] files = [.. map.Element.EnumerateObject().Select(entry => new JsonPart(entry.Value, map.File, entry.Name).AsText()).Distinct(StringComparer.Ordinal)];
+        return files.FirstOrDefault(file => file.IndexOfAny(['/', '\\', ':']) >= 0 || file.Contains("..", StringComparison.Ordinal)) is { } outside
+            ? throw map.Unknown($"file {Printable.Quote(outside)} outside the folder") : files;
+    }
+
+    private JsonPart Required(string name)
+        => Optional(name) ?? throw new InvalidDataException($"{In(name)} does not exist: the folder is not whole, or not a model of Hugging Face or sentence-transformers.");
+
+    private JsonPart? Optional(string name)
+    {
+        var file = new FileInfo(In(name));
+        if (!file.Exists)
+            return null;
+        return file.Length <= LongestJson ? new JsonPart(TokenizerJson.Parse(System.IO.File.ReadAllBytes(file.FullName), file.FullName), file.FullName, "")
+            : throw new InvalidDataException($"{file.FullName} has {file.Length} bytes; {LongestJson} are the most that are read.");
+    }
+
+    private string In(string name) => Path.Combine(_folder, name);
+
+    private static string Join(string folder, string name) => folder.Length == 0 ? name : $"{folder}/{name}";
+
+    private static string Show(long[] shape) => $"[{string.Join(", ", shape)}]";
+}

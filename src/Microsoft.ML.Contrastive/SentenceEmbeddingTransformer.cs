@@ -1,0 +1,75 @@
+using Microsoft.ML;
+using Microsoft.ML.Contrastive;
+using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
+
+[assembly: LoadableClass(
+    typeof(SentenceEmbeddingTransformer), null, typeof(SignatureLoadModel),
+    "Sentence embedding", SentenceEmbeddingTransformer.LoaderSignature)]
+
+namespace Microsoft.ML.Contrastive;
+
+/// <summary>A fitted encoder of texts: adds a known-size vector of Single, each row's text as a vector.</summary>
+public sealed class SentenceEmbeddingTransformer : FeaturesTransformer
+{
+    internal const string LoaderSignature = "SentenceEmbedding";
+
+    internal SentenceEmbeddingTransformer(IHostEnvironment environment, PretrainedEncoder encoder)
+        : base(environment.Register(nameof(SentenceEmbeddingTransformer)), encoder)
+    {
+    }
+
+    /// <summary>The network's shape.</summary>
+    public TextEncoder Encoder => (TextEncoder)Manifest.Input.Network;
+
+    private protected override VersionInfo SavedVersion => Version();
+
+    private TextInput Texts => (TextInput)Manifest.Input;
+
+    /// <summary>
+    /// This encoder as an estimator that does not train again, so that a chain with a trainer behind it can be fitted many
+    /// times, by cross-validation for instance.
+    /// </summary>
+    public IEstimator<SentenceEmbeddingTransformer> AsEstimator()
+        => new FittedEncoderEstimator<SentenceEmbeddingTransformer>(Weights, encoder => new SentenceEmbeddingTransformer(Host, encoder));
+
+    /// <summary>The vectors of some texts, without a data view: [D] each, in their order. Safe for use by many threads.</summary>
+    /// <param name="texts">Any; null and blank ones have the vector of the empty text.</param>
+    /// <param name="cancellationToken">Is asked between batches.</param>
+    public float[][] Embed(IEnumerable<string?> texts, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(texts);
+        PretrainedEncoder network = Weights;
+        var vectors = new List<float[]>();
+        var ids = new List<int>();
+        foreach (string?[] chunk in texts.Chunk(network.RowsTogether))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var batch = new TextBatch(chunk.Length);
+            foreach ((int slot, string? text) in chunk.Index())
+            {
+                ids.Clear();
+                Texts.Encode(network.Tokenizer!, text, ids);
+                batch.Put(slot, [.. ids]);
+            }
+            var numbers = new float[chunk.Length * FeatureSize];
+            network.Forward(batch, chunk.Length, numbers);
+            vectors.AddRange(numbers.Chunk(FeatureSize));
+        }
+        return [.. vectors];
+    }
+
+    // Called by ML.NET's loader, through the LoadableClass attribute above.
+    private static SentenceEmbeddingTransformer Create(IHostEnvironment environment, ModelLoadContext ctx)
+    {
+        (PretrainedEncoder encoder, string? warning) = Read(environment, ctx, Version());
+        if (encoder.Manifest.Input is not TextInput)
+            throw new InvalidDataException($"The model's {ManifestEntry} describes no encoder of texts: it is damaged or was edited.");
+        var transformer = new SentenceEmbeddingTransformer(environment, encoder);
+        if (warning is not null)
+            transformer.Log(channel => channel.Warning(warning));
+        return transformer;
+    }
+
+    private static VersionInfo Version() => Version("SENTEMBD", LoaderSignature);
+}

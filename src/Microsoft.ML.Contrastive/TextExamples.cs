@@ -1,0 +1,123 @@
+using Microsoft.ML.Data;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Contrastive;
+
+/// <summary>A run's texts, alone or with a positive and a hard negative each.</summary>
+internal sealed class TextExamples : Examples
+{
+    private readonly TokenStore _store;
+    private readonly TextStart _start;
+    private readonly int _texts;
+
+    private TextExamples(TokenStore store, TextStart start, int texts) => (_store, _start, _texts) = (store, start, texts);
+
+    public override string Name => "texts";
+
+    public override int Count => _store.Count;
+
+    public override Tokenizer Tokenizer => _start.Tokenizer;
+
+    public override Action<nn.Module>? FirstWeights => _start.Load;
+
+    /// <summary>What the settings alone decide, checked before any data is there.</summary>
+    public static void Check(ContrastivePretrainEstimator.Options options)
+    {
+        if (options.ImageShape is not null || options.ImageSize is not null || options.Sequence is not null)
+            throw new ArgumentException($"{options.Method.GetType().Name} learns from texts: leave out ImageShape, ImageSize and Sequence, or choose another method.", nameof(options.Method));
+        if (options.Training.Monitor is not null)
+            throw new ArgumentException("A Monitor watches the training of pictures alone: leave TrainingOptions.Monitor out for texts, and measure with mlContext.Representation() afterwards.", nameof(options.Training.Monitor));
+        if (options.NegativeColumnName is not null && options.PositiveColumnName is null)
+            throw new ArgumentException("A hard negative stands beside a positive: set PositiveColumnName too.", nameof(options.PositiveColumnName));
+        if (options.Prompt.Length > TextInput.LongestPrompt)
+            throw new ArgumentException($"The prompt has {options.Prompt.Length} characters; {TextInput.LongestPrompt} are the most.", nameof(options.Prompt));
+        ((TextMethod)options.Method).CheckTexts(ColumnNames(options).Count);
+        if (options.Encoder is { } encoder && encoder is not TextEncoder)
+            throw new ArgumentException($"A {encoder.GetType().Name} takes no texts: leave the encoder out, or choose a TextEncoder.", nameof(options.Encoder));
+    }
+
+    /// <param name="input">The data.</param>
+    /// <param name="options">The estimator's.</param>
+    /// <param name="earlier">The encoder that training goes on from, whose vocabulary is taken; or null.</param>
+    /// <param name="reading">Reads.</param>
+    public static TextExamples Read(IDataView input, ContrastivePretrainEstimator.Options options, PretrainedEncoder? earlier, ColumnReading reading)
+    {
+        IReadOnlyList<string> names = ColumnNames(options);
+        TextColumn[] columns = [.. names.Select(name => new TextColumn(input.Schema, name))];
+        TextStart start = earlier is { Tokenizer: { } tokenizer, Manifest.Input: TextInput text }
+            ? new TextStart(text.Encoder, tokenizer, null)
+            : TextStart.Create((TextEncoder?)options.Encoder ?? TextEncoder.Small(), () => reading.Texts(input, columns));
+        start = start.For((TextMethod)options.Method, columns.Length);
+        var texts = new TextInput { Encoder = start.Encoder, EmptyTexts = options.EmptyTexts, Prompt = options.Prompt };
+        var store = new TokenStore(new ByteStore(options.Training.MemoryBudget, options.Training.ScratchFolder));
+        try
+        {
+            long cut = 0;
+            reading.Read(input, columns[0].Index, string.Join("', '", names), "text", row =>
+            {
+                Func<long, ReadOnlyMemory<char>>[] readers = [.. columns.Select(column => column.CreateReader(row, options.EmptyTexts))];
+                var ids = new List<int>();
+                return position =>
+                {
+                    ids.Clear();
+                    foreach ((int index, Func<long, ReadOnlyMemory<char>> read) in readers.Index())
+                    {
+                        ReadOnlyMemory<char> value = read(position);
+                        if (value.IsEmpty)
+                            return false;
+                        if (index > 0)
+                            ids.Add(TokenStore.Separator);
+                        if (texts.Encode(start.Tokenizer, value.Span, ids))
+                            cut++;
+                    }
+                    store.Add(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(ids));
+                    return true;
+                };
+            }, more: columns.Skip(1).Select(column => column.Index));
+            if (cut > 0)
+                reading.Warn($"{cut} texts were longer than the encoder's {start.Encoder.MaxTokens} tokens, and were cut.");
+            store.Seal();
+            reading.Log(store.ScratchLength, "token ids");
+            return new TextExamples(store, start, columns.Length) { Input = texts };
+        }
+        catch
+        {
+            store.Dispose();
+            throw;
+        }
+    }
+
+    public override RunFacts Facts(int batchSize, long steps)
+        => new(Count, batchSize, steps, ImageHeight: 0, ImageWidth: 0, Channels: 0, Input.Network.FeatureSize)
+        {
+            Encoder = Input.Network,
+            TextsPerExample = _texts,
+            StartsPretrained = _start.IsPretrained,
+        };
+
+    public override string Fingerprint() => _store.Fingerprint();
+
+    /// <summary>Token ids of each view, filled to the longest of the batch: [N, T].</summary>
+    public override BatchMaker CreateMaker(ContrastiveMethod method)
+    {
+        var recipe = (TextMethod)method;
+        return (rows, epoch, seed) =>
+        {
+            _store.Prefetch(rows, CLibrary.ReadAhead);
+            var examples = new IReadOnlyList<int[]>[rows.Length];
+            for (int i = 0; i < rows.Length; i++)
+                examples[i] = recipe.MakeViews(_store[rows[i]], Tokenizer.IsSpecial, new SeededRandom(seed, (ulong)epoch, (ulong)rows[i]));
+            int longest = examples.Max(views => views.Max(view => view.Length));
+            return new Views([.. Enumerable.Range(0, examples[0].Count).Select(view => TextTensors.Of([.. examples.Select(views => views[view])], longest))])
+            {
+                RowIndices = Views.IndicesOf(rows),
+            };
+        };
+    }
+
+    public override void Dispose() => _store.Dispose();
+
+    private static IReadOnlyList<string> ColumnNames(ContrastivePretrainEstimator.Options options)
+        => [.. new[] { options.Input, options.PositiveColumnName, options.NegativeColumnName }.OfType<string>()];
+}

@@ -1,0 +1,49 @@
+using Microsoft.ML.Data;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Contrastive;
+
+/// <summary>Texts, cut into tokens as they are read.</summary>
+internal sealed class TextInputColumn(TextInput input, Tokenizer tokenizer, string name, DataViewSchema schema) : InputColumn
+{
+    private readonly TextColumn _column = new(schema, name);
+
+    public override int Index => _column.Index;
+
+    public override (InputBatch Batch, Func<int, long, bool> Read) CreateBatch(DataViewRow row, int slots)
+    {
+        Func<long, ReadOnlyMemory<char>> read = _column.CreateReader(row, input.EmptyTexts);
+        var batch = new TextBatch(slots);
+        var ids = new List<int>();
+        return (batch, Read);
+
+        bool Read(int slot, long position)
+        {
+            ids.Clear();
+            input.Encode(tokenizer, read(position).Span, ids);
+            batch.Put(slot, [.. ids]);
+            return true;
+        }
+    }
+}
+
+/// <summary>Token ids. Texts of like length are computed together, so that little is filled up; a part has at most so many tokens.</summary>
+internal sealed class TextBatch(int slots) : InputBatch
+{
+    private const int TokensTogether = 4096;
+    private readonly int[][] _texts = new int[slots][];
+
+    public void Put(int slot, int[] ids) => _texts[slot] = ids;
+
+    public override IEnumerable<(IReadOnlyList<int> Slots, Tensor Examples)> Take(int rows)
+    {
+        int[] ordered = [.. Enumerable.Range(0, rows).OrderByDescending(slot => _texts[slot].Length).ThenBy(slot => slot)];
+        for (int start = 0; start < rows;)
+        {
+            int count = Math.Min(rows - start, Math.Max(1, TokensTogether / _texts[ordered[start]].Length));
+            int[] part = ordered[start..(start + count)];
+            yield return (part, TextTensors.Of([.. part.Select(slot => _texts[slot])]));
+            start += count;
+        }
+    }
+}

@@ -1,0 +1,115 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Contrastive;
+
+/// <summary>What a text encoder is before training: its whole shape, its tokenizer, and its first weights where they are not random.</summary>
+/// <param name="Encoder">With the vocabulary's size.</param>
+/// <param name="Tokenizer">Its own.</param>
+/// <param name="Load">Puts first weights over a network's random ones; null where these are all.</param>
+internal sealed record TextStart(TextEncoder Encoder, Tokenizer Tokenizer, Action<nn.Module>? Load)
+{
+    private const string Padding = "[PAD]", Unknown = "[UNK]";
+
+    /// <summary>Whether the weights were learned before: those of a folder, or of an earlier encoder.</summary>
+    public bool IsPretrained { get; private init; }
+
+    /// <param name="chosen">The user's.</param>
+    /// <param name="texts">What a vocabulary or word counts are learned from, if any are.</param>
+    /// <exception cref="InvalidDataException">A file is damaged or does not fit.</exception>
+    /// <exception cref="ArgumentException">A setting does not fit a file.</exception>
+    public static TextStart Create(TextEncoder chosen, Func<IEnumerable<string>> texts)
+    {
+        chosen.Validate();
+        return chosen switch
+        {
+            TextFolder folder => FromFolder(folder),
+            TextTransformer transformer => FromNothing(transformer, texts),
+            WordVectorEncoder vectors => OfWords(vectors, texts),
+            _ => throw new NotSupportedException($"{chosen.GetType().Name} is no kind of text encoder that can be started."),
+        };
+    }
+
+    /// <summary>The same with the encoder that a method trains.</summary>
+    public TextStart For(TextMethod method, int texts) => this with { Encoder = method.EncoderFor(Encoder, texts) };
+
+    private static TextStart FromFolder(TextFolder folder)
+    {
+        var checkpoint = new TextCheckpoint(folder);
+        return new TextStart(checkpoint.Shape, checkpoint.Tokenizer, checkpoint.LoadInto) { IsPretrained = true };
+    }
+
+    private static TextStart FromNothing(TextTransformer shape, Func<IEnumerable<string>> texts)
+    {
+        var options = new VocabularyOptions { Size = shape.VocabularySize };
+        Tokenizer tokenizer = shape.TokenizerFrom is { } folder ? TokenizerFiles.ReadFolder(folder)
+            : shape.Tokenizer == LearnedTokenizer.ByteLevelBpe ? VocabularyLearning.ByteLevelBpe(texts(), options)
+            : VocabularyLearning.WordPiece(texts(), options);
+        TextTransformer resolved = shape with { VocabularySize = tokenizer.Vocabulary.Count, TokenizerFrom = null, VectorsFrom = null, Tokenizer = default };
+        resolved.Validate();
+        return new TextStart(resolved, tokenizer, shape.VectorsFrom is { } file ? WordsFrom(file, tokenizer, shape.Width) : null);
+    }
+
+    /// <summary>Tokens that are whole words start with a file's vectors, scaled to the deviation of the random ones.</summary>
+    private static Action<nn.Module> WordsFrom(string file, Tokenizer tokenizer, int width)
+    {
+        WordVectors vectors = WordVectorFile.Read(file, tokenizer.Vocabulary.Tokens.OfType<string>().ToHashSet(StringComparer.Ordinal));
+        if (vectors.Size != width)
+            throw new ArgumentException($"{file} has vectors of {vectors.Size} numbers, the encoder tokens of {width}: set Width of the TextTransformer to {vectors.Size} and Heads to a divisor of it, or leave VectorsFrom out.");
+        if (vectors.Words.Count == 0)
+            throw new ArgumentException($"{file} has none of the vocabulary's tokens: is it of another language, or in upper case?");
+        return module =>
+        {
+            using var scope = NewDisposeScope();
+            using var noGradient = no_grad();
+            Tensor rows = tensor(vectors.Values.ToArray()).view(vectors.Words.Count, width);
+            long[] ids = [.. vectors.Words.Select(word => (long)tokenizer.Vocabulary.Find(word, "word"))];
+            Tensor table = ((TextTransformerModule)module).TokenVectors;
+            table.index_copy_(0, tensor(ids), rows.sub(rows.mean([0])).div(rows.std()).mul(TokenEmbedding.Deviation));
+        };
+    }
+
+    private static TextStart OfWords(WordVectorEncoder shape, Func<IEnumerable<string>> texts)
+    {
+        WordVectors? file = shape.VectorsFrom is { } path ? WordVectorFile.Read(path, mostWords: shape.VocabularySize) : null;
+        WordPieceSettings settings = new() { LowerCase = file is null || !file.Words.Any(word => word.Any(char.IsUpper)) };
+        string[] words = file is not null ? [.. file.Words]
+            : [.. VocabularyLearning.Words(texts(), new VocabularyOptions { Size = Math.Max(300, shape.VocabularySize) }, settings).Take(shape.VocabularySize)];
+        int specials = 2;
+        string[] tokens = [Padding, Unknown, .. words.Where(word => word is not (Padding or Unknown))];
+        var tokenizer = new WordPiece(new Vocabulary(tokens), settings, new SpecialTokens(null, null, Padding, Unknown, null));
+        WordVectorEncoder resolved = shape with { VocabularySize = tokens.Length, Width = file?.Size ?? shape.Width, VectorsFrom = null };
+        resolved.Validate();
+        float[] weights = shape.RarityWeight is { } rarity ? Rarity(tokenizer, resolved.TokenLimit, texts(), rarity) : [.. Enumerable.Repeat(1f, tokens.Length)];
+        weights.AsSpan(0, specials).Clear();
+        return new TextStart(resolved, tokenizer, module =>
+        {
+            using var scope = NewDisposeScope();
+            using var noGradient = no_grad();
+            var network = (WordVectorModule)module;
+            network.Weights.copy_(tensor(weights));
+            if (file is not null)
+                network.Vectors.narrow(0, specials, file.Words.Count).copy_(tensor(file.Values.ToArray()).view(file.Words.Count, file.Size));
+        })
+        {
+            IsPretrained = file is not null,
+        };
+    }
+
+    /// <summary>a / (a + p) of each word that is the share p of the texts' known words.</summary>
+    private static float[] Rarity(WordPiece tokenizer, int limit, IEnumerable<string> texts, double rarity)
+    {
+        var counts = new long[tokenizer.Vocabulary.Count];
+        var ids = new List<int>();
+        foreach (string text in texts)
+        {
+            ids.Clear();
+            tokenizer.Encode(text, limit, ids);
+            foreach (int id in ids)
+                counts[id]++;
+        }
+        counts[tokenizer.UnknownId!.Value] = 0;
+        double all = Math.Max(1, counts.Sum());
+        return [.. counts.Select(count => (float)(rarity / (rarity + count / all)))];
+    }
+}
