@@ -16,6 +16,7 @@ internal static class ClipAnswers
         ["clip_param_counts"] = Counts,
         ["clip_preprocess"] = Preprocess,
         ["gradcache_equality"] = CachedGradient,
+        ["clip_zero_shot_ensemble"] = ZeroShot,
         ["clip_image_normalise"] = NormalisePixels,
         ["quick_gelu_vs_gelu"] = given => new JsonObject
         {
@@ -110,6 +111,19 @@ internal static class ClipAnswers
         {
             ["loss"] = loss, ["rep_grad_z1"] = whole[0].grad!.ToJson(), ["rep_grad_z2"] = whole[1].grad!.ToJson(), ["grad_W"] = learner.Weight.grad!.ToJson(),
             ["naive_accumulation_loss_mean_of_chunks"] = alone.Average(),
+        };
+    }
+
+    private static JsonObject ZeroShot(KnownAnswerCase given)
+    {
+        Tensor prompts = stack([given.Inputs.GetProperty("class0_prompt_embeddings").ToTensor(), given.Inputs.GetProperty("class1_prompt_embeddings").ToTensor()]);
+        Tensor classes = PromptEnsemble.Vectors(prompts), image = nn.functional.normalize(given.Inputs.GetProperty("image").ToTensor().unsqueeze(0));
+        var settings = new ZeroShotSettings { Templates = ["{}"], Scale = given.Parameters.GetProperty("scale").GetDouble() };
+        Tensor logits = ZeroShotClasses.Logits(image, classes, settings)[0];
+        return new JsonObject
+        {
+            ["classifier"] = classes.ToJson(), ["logits"] = logits.ToJson(), ["probabilities"] = logits.softmax(0).ToJson(),
+            ["norm_of_mean_before_renormalise"] = PromptEnsemble.Mean(prompts).norm(1).ToJson(),
         };
     }
 

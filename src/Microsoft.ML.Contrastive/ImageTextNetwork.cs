@@ -1,0 +1,48 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Contrastive;
+
+/// <summary>What is asked of a network of pictures and texts.</summary>
+internal static class ImageTextNetwork
+{
+    /// <summary>How pictures and texts come, and their networks.</summary>
+    /// <exception cref="ArgumentException">The manifest is of another kind.</exception>
+    public static PairInput Pairs(this EncoderManifest manifest) => manifest.Input as PairInput
+        ?? throw new ArgumentException($"The encoder is a {manifest.Input.Network.GetType().Name}, not one of pictures and texts.");
+
+    /// <summary>Token ids to unit vectors.</summary>
+    public static Func<Tensor, Tensor> Texts(this PretrainedEncoder network)
+    {
+        var module = (ImageTextModule)network.Module;
+        return tokens => nn.functional.normalize(module.Texts(tokens));
+    }
+
+    /// <summary>Unit vectors of texts, [E] each, in their order.</summary>
+    /// <param name="network">Of pictures and texts.</param>
+    /// <param name="texts">Any; null and blank ones have the vector of the empty text.</param>
+    /// <param name="cancellation">Is asked between batches.</param>
+    /// <returns>The vectors, and how many texts were longer than the network takes, and were cut.</returns>
+    public static (float[][] Vectors, int Cut) EmbedTexts(this PretrainedEncoder network, IEnumerable<string?> texts, CancellationToken cancellation = default)
+    {
+        PairInput input = network.Manifest.Pairs();
+        int size = input.Network.FeatureSize, cut = 0;
+        var vectors = new List<float[]>();
+        var ids = new List<int>();
+        foreach (string?[] chunk in texts.Chunk(256))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var batch = new TextBatch(chunk.Length);
+            foreach ((int slot, string? text) in chunk.Index())
+            {
+                ids.Clear();
+                cut += input.Texts.Encode(network.Tokenizer!, string.IsNullOrWhiteSpace(text) ? "" : text, ids) ? 1 : 0;
+                batch.Put(slot, [.. ids]);
+            }
+            var numbers = new float[chunk.Length * size];
+            network.Forward(batch, chunk.Length, numbers, network.Texts());
+            vectors.AddRange(numbers.Chunk(size));
+        }
+        return ([.. vectors], cut);
+    }
+}
