@@ -51,6 +51,44 @@ public static class ClipCatalog
         return new ImageTextTransformer(environment, new PretrainedEncoder(manifest, module, device, tokenizer));
     }
 
+    /// <summary>Trains a network for pictures and one for texts, so that what belongs together has vectors that point the same way.</summary>
+    /// <param name="catalog"><c>mlContext.Transforms</c>.</param>
+    /// <param name="columns">Two: the pictures' vectors from the column of pictures, then the texts' vectors from the column of texts.</param>
+    /// <param name="method">What is learned by. Null: <c>new Clip()</c>.</param>
+    /// <param name="encoder">Both networks. Null: small ones, see <see cref="ImageTextEstimator.Options.Encoder"/>.</param>
+    /// <param name="training">Epochs, batch, progress, cancellation. Null: the defaults.</param>
+    /// <param name="imageShape">How a vector holds a picture; left out for MLImage.</param>
+    /// <exception cref="ArgumentException">A setting is out of its range.</exception>
+    public static ImageTextEstimator ContrastivePretrain(
+        this TransformsCatalog catalog, IReadOnlyList<InputOutputColumnPair> columns, Clip? method = null, ImageTextEncoder? encoder = null, TrainingOptions? training = null,
+        ImageShape? imageShape = null)
+    {
+        ArgumentNullException.ThrowIfNull(columns);
+        if (columns.Count != 2 || columns.Any(pair => pair is null))
+            throw new ArgumentException($"There are {columns.Count} column pairs: give two, first of the pictures, then of the texts, such as (\"ImageVector\", \"Image\") and (\"TextVector\", \"Caption\").", nameof(columns));
+        return catalog.ContrastivePretrain(new ImageTextEstimator.Options
+        {
+            ImageColumnName = columns[0].InputColumnName,
+            ImageOutputColumnName = columns[0].OutputColumnName,
+            TextColumnName = columns[1].InputColumnName,
+            TextOutputColumnName = columns[1].OutputColumnName,
+            Method = method ?? new Clip(),
+            Encoder = encoder,
+            Training = training ?? new TrainingOptions(),
+            ImageShape = imageShape,
+        });
+    }
+
+    /// <summary>Trains a network for pictures and one for texts; every setting is in <paramref name="options"/>.</summary>
+    /// <param name="catalog"><c>mlContext.Transforms</c>.</param>
+    /// <param name="options">The settings.</param>
+    /// <exception cref="ArgumentException">A setting is out of its range.</exception>
+    public static ImageTextEstimator ContrastivePretrain(this TransformsCatalog catalog, ImageTextEstimator.Options options)
+    {
+        ArgumentNullException.ThrowIfNull(catalog);
+        return new ImageTextEstimator(CatalogUtils.GetEnvironment(catalog), options);
+    }
+
     /// <summary>Sorts pictures into classes that are only words.</summary>
     /// <param name="catalog"><c>mlContext.Transforms</c>.</param>
     /// <param name="imageColumnName">Name of the column of pictures.</param>

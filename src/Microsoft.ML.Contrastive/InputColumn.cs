@@ -67,6 +67,7 @@ internal enum ColumnKind
     PictureVectors,
     Sequences,
     Texts,
+    Pairs,
 }
 
 /// <summary>Some rows of an input column, on their way to the network.</summary>

@@ -12,7 +12,10 @@ namespace Microsoft.ML.Contrastive;
 /// <remarks>Beside ViT-L/14: Width 768, Heads 12, EmbeddingSize 768.</remarks>
 public sealed record ClipTextTransformer : TextEncoder
 {
-    /// <summary>V, tokens of the vocabulary, 2 to 1,048,576; the last of them closes a text. The default value is 49,408.</summary>
+    /// <summary>
+    /// V, tokens of the vocabulary, 2 to 1,048,576; the last of them closes a text. The default value is 49,408, the published vocabulary's. Training from nothing with another
+    /// number, at least 520, learns one of at most so many tokens from the texts.
+    /// </summary>
     public int VocabularySize { get; init; } = 49_408;
 
     /// <summary>Most tokens of a text, opening and closing ones counted, 3 to 1,024. The default value is 77.</summary>

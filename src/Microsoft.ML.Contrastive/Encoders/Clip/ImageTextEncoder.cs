@@ -24,6 +24,9 @@ public sealed record ImageTextEncoder(ImageEncoder Image, TextEncoder Text) : En
     /// <summary>Whether similarities have a learned bias, as in <see cref="PairwiseSigmoid"/>. The default value is false.</summary>
     public bool HasBias { get; init; }
 
+    /// <summary>What texts pass where nothing was chosen: 4 blocks of 256 and a vocabulary of at most 8,192 tokens.</summary>
+    internal static ClipTextTransformer SmallText { get; } = new() { VocabularySize = 8192, Width = 256, Depth = 4, Heads = 4, EmbeddingSize = StandardSize };
+
     /// <inheritdoc/>
     [JsonIgnore]
     public override int FeatureSize => EmbeddingSize ?? (Image.ProjectsItself ? Image.FeatureSize : Text.ProjectsItself ? Text.FeatureSize : StandardSize);
