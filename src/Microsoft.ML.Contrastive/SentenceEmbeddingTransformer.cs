@@ -59,6 +59,35 @@ public sealed class SentenceEmbeddingTransformer : FeaturesTransformer
         return [.. vectors];
     }
 
+    /// <summary>
+    /// Writes the encoder as a folder that <see cref="TextEncoder.FromFolder"/> and Python's sentence-transformers open: whole or not at all. A prompt is not in it.
+    /// </summary>
+    /// <param name="folder">Must not exist, or be empty.</param>
+    /// <exception cref="NotSupportedException">Word vectors, and a pooling over two layers, have no place in such a folder.</exception>
+    /// <exception cref="IOException">The folder is not empty, or can't be written.</exception>
+    public void SaveFolder(string folder)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        PretrainedEncoder network = Weights.Share();
+        try
+        {
+            if (Encoder is not TextTransformer shape)
+                throw new NotSupportedException($"A {Encoder.GetType().Name} can't be written as a folder of sentence-transformers: save the model's zip with mlContext.Model.Save.");
+            TextFolderWriter.Write(folder, shape, network.Tokenizer!, network.Module, LibraryVersion.Current);
+        }
+        finally
+        {
+            network.Release();
+        }
+    }
+
+    /// <summary>
+    /// This encoder as .NET's common interface of embedding generators (Microsoft.Extensions.AI), for search and retrieval code written against it. It shares the
+    /// network: dispose both.
+    /// </summary>
+    /// <param name="modelId">The name that the generator says, and that requests may ask for. Null: the name of the network's kind.</param>
+    public SentenceEmbeddingGenerator AsEmbeddingGenerator(string? modelId = null) => new(new SentenceEmbeddingTransformer(Host, Weights), modelId ?? Encoder.GetType().Name);
+
     // Called by ML.NET's loader, through the LoadableClass attribute above.
     private static SentenceEmbeddingTransformer Create(IHostEnvironment environment, ModelLoadContext ctx)
     {

@@ -35,11 +35,13 @@ public sealed class AllMethodsTests
 
     [Theory]
     [MemberData(nameof(AllMethods.Data), MemberType = typeof(AllMethods))]
+    [MemberData(nameof(AllMethods.OfTexts), MemberType = typeof(AllMethods))]
     public void Its_published_settings_are_there_and_valid(ContrastiveMethod method)
     {
         PropertyInfo paper = Assert.Single(method.GetType().GetProperties(BindingFlags.Public | BindingFlags.Static), property => property.Name == "Paper");
         var published = Assert.IsAssignableFrom<ContrastiveMethod>(paper.GetValue(null));
-        var facts = new RunFacts(1_281_167, 256, 1_000_000, 224, 224, 3, 2048);
+        RunFacts facts = method is TextMethod
+            ? new RunFacts(1_000_000, 64, 15_625, 0, 0, 0, 768) { TextsPerExample = 1, StartsPretrained = true } : new RunFacts(1_281_167, 256, 1_000_000, 224, 224, 3, 2048);
         Assert.Equal(published.Optimizer, published.ResolveFully(facts).Optimizer);
         Assert.Equal(published.LearningRate, published.ResolveFully(facts).LearningRate);
         Assert.NotNull(published.Optimizer);
@@ -48,6 +50,7 @@ public sealed class AllMethodsTests
 
     [Theory]
     [MemberData(nameof(AllMethods.Data), MemberType = typeof(AllMethods))]
+    [MemberData(nameof(AllMethods.OfTexts), MemberType = typeof(AllMethods))]
     public void It_has_its_row_and_section_in_the_page_of_methods(ContrastiveMethod method)
     {
         string name = method.GetType().Name;

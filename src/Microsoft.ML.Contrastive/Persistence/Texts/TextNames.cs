@@ -45,6 +45,13 @@ internal static partial class TextNames
         return OldNorm().Replace(own, match => match.Groups[1].Value == "gamma" ? "LayerNorm.weight" : "LayerNorm.bias");
     }
 
+    /// <summary>The name that a kind of model gives a tensor of ours.</summary>
+    public static string Theirs(string name, string modelType)
+        => modelType != "mpnet" ? name : s_mpnet.Aggregate(name, (changed, pair) => changed.Replace(pair.Ours, pair.Theirs, StringComparison.Ordinal));
+
+    /// <summary>Whether a tensor of ours is of the layer behind the pooling.</summary>
+    public static bool IsDense(string name) => name.StartsWith("dense.", StringComparison.Ordinal);
+
     [GeneratedRegex(@"LayerNorm\.(gamma|beta)$")]
     private static partial Regex OldNorm();
 }
