@@ -94,7 +94,7 @@ internal sealed class CaptionedPictures(int side)
         public static Source Open(string path) => Directory.Exists(path) ? new Source(path, null)
             : File.Exists(path) ? new Source(path, ZipFile.OpenRead(path)) : throw new SurveyException($"There is no folder or zip '{path}'.");
 
-        public Stream Read(string name)
+        public MemoryStream Read(string name)
         {
             using Stream packed = zip is null
                 ? File.Exists(Path.Combine(place, name)) ? File.OpenRead(Path.Combine(place, name)) : throw Missing()

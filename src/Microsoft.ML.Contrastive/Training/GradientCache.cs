@@ -9,18 +9,8 @@ namespace Microsoft.ML.Contrastive;
 /// </summary>
 internal static class GradientCache
 {
-    /// <summary>Throws where a learner can't be trained in chunks.</summary>
-    public static void Check(Learner learner)
-    {
-        string name = learner.GetName();
-        if (learner is not IChunkedLearner)
-            throw new ArgumentException($"{name} looks at a batch as a whole: leave TrainingOptions.ChunkSize out, or choose Clip.", nameof(TrainingOptions.ChunkSize));
-        if (learner.modules().OfType<BatchNorm>().Any(norm => norm.training && norm.parameters().Any(parameter => parameter.requires_grad)))
-            throw new ArgumentException($"{name} trains a network with batch norm, which mixes the rows that pass together: in chunks its gradient would be another. Choose an encoder without it, such as ClipVisionTransformer or a SmallConvNet with EncoderNorm.GroupWithStandardizedWeights, freeze it, or leave TrainingOptions.ChunkSize out.", nameof(TrainingOptions.ChunkSize));
-    }
-
     /// <summary>The loss of a batch, and its gradient added to the parameters'.</summary>
-    /// <param name="learner">One that <see cref="Check"/> let pass.</param>
+    /// <param name="learner">One that <see cref="ChunkedLearners.Check"/> let pass.</param>
     /// <param name="views">The batch.</param>
     /// <param name="step">The step.</param>
     /// <param name="chunkSize">Rows that pass the network together, at least 1.</param>
@@ -40,6 +30,7 @@ internal static class GradientCache
             representation.requires_grad_();
         Tensor loss = learner.Contrast(whole, views, step);
         double value = loss.ToDouble();
+        step.Embedding?.MoveToOuterDisposeScope();
         if (!double.IsFinite(value))
             return value;
         loss.backward();

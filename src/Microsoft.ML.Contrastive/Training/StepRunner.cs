@@ -30,7 +30,7 @@ internal sealed class StepRunner : IDisposable
     public StepRunner(Learner learner, OptimizerSettings settings, double? maxGradientNorm = null, double? maxParameterGradientNorm = null, int? chunkSize = null)
     {
         if (chunkSize is not null)
-            GradientCache.Check(learner);
+            ChunkedLearners.Check(learner);
         _chunkSize = chunkSize;
         (Learner, _maxGradientNorm, _maxParameterGradientNorm) = (learner, maxGradientNorm, maxParameterGradientNorm);
         _parameters = new FlatParameters(learner);

@@ -53,7 +53,7 @@ public sealed class ClipTrainingTests : IDisposable
         IDataView test = Captioned(ml, 80, seed: 2);
         using ImageTextTransformer model = Estimator(
             ml, new(ImageEncoder.SmallConvNet(16), SmallText), new() { Steps = 150, BatchSize = 32 }, new Clip { Objective = objective }).Fit(Captioned(ml, 320));
-        using ZeroShotClipTransformer classifier = ml.Transforms.ZeroShotClip("Image", s_words, model, new PromptTemplates("a {} here"), labelColumnName: "Caption").Fit(test);
+        using ZeroShotClipTransformer classifier = ml.Transforms.ZeroShotClip("Image", s_words, model, PromptTemplates.None, labelColumnName: "Caption").Fit(test);
         Assert.InRange(ml.MulticlassClassification.Evaluate(classifier.Transform(test), labelColumnName: "Caption").MicroAccuracy, 0.8, 1); // chance: 0.25
         Assert.Equal(objective == PairObjective.PairwiseSigmoid, model.LogitBias is not null);
         Assert.NotEqual(objective == PairObjective.PairwiseSigmoid ? 10 : 1 / 0.07, model.LogitScale, 1e-3); // the scale has learned

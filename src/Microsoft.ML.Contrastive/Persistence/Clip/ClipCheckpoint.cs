@@ -29,7 +29,7 @@ internal sealed class ClipCheckpoint : IDisposable
             image.CheckSize(ImageSize, ImageSize);
             image.CheckChannels(3);
         }
-        catch (ArgumentException error)
+        catch (Exception error) when (error is ArgumentException or OverflowException)
         {
             throw new InvalidDataException($"{weights.Source} is not supported, or not whole: {Printable.Message(error.Message)}", error);
         }
