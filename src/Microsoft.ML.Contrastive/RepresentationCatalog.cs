@@ -103,11 +103,100 @@ public sealed class RepresentationCatalog
         }
     }
 
-    private (FeatureRows Known, FeatureRows Asked, Device Device) Read(IDataView train, IDataView test, string features, string label)
+    /// <summary>How well the cosines of pairs follow people's scores: Spearman's correlation, as semantic textual similarity is measured.</summary>
+    /// <param name="pairs">A pair a row, at least two.</param>
+    /// <param name="firstColumnName">The vector of one of the two: a known-size vector of Single.</param>
+    /// <param name="secondColumnName">The vector of the other.</param>
+    /// <param name="scoreColumnName">What people said: a number. The default value is "Score".</param>
+    /// <param name="setColumnName">The set that a pair is of, for figures of each: as a label. Null, the default, for one set.</param>
+    /// <exception cref="ArgumentException">A column is missing or of another type.</exception>
+    /// <exception cref="InvalidOperationException">A row has a number that is not finite.</exception>
+    public SimilarityMetrics EvaluateSimilarity(IDataView pairs, string firstColumnName, string secondColumnName, string scoreColumnName = "Score", string? setColumnName = null)
+    {
+        using var scope = NewDisposeScope();
+        using var noGradient = no_grad();
+        var sets = new List<string>();
+        FeatureRows first = FeatureRows.Read(_ml, pairs, nameof(pairs), firstColumnName, setColumnName, sets, atLeast: 2);
+        Tensor second = FeatureRows.Read(_ml, pairs, nameof(pairs), secondColumnName, label: null, [], atLeast: 2).Features;
+        if (second.shape[1] != first.Features.shape[1])
+            throw new ArgumentException($"Columns '{firstColumnName}' and '{secondColumnName}' have {first.Features.shape[1]} and {second.shape[1]} numbers.", nameof(pairs));
+        double[] scores = ScoreColumn.Read(pairs, scoreColumnName);
+        double[] cosines = nn.functional.cosine_similarity(first.Features, second, dim: 1, eps: 1e-12).to(ScalarType.Float64).data<double>().ToArray();
+        return new SimilarityMetrics(cosines, scores, first.Labels?.data<long>().Select(set => sets[(int)set]).ToArray());
+    }
+
+    /// <summary>How well queries find candidates that belong to them, by cosine: recall at k, mean reciprocal rank, nDCG at 10.</summary>
+    /// <param name="queries">Rows that look for others.</param>
+    /// <param name="candidates">Rows that are looked among.</param>
+    /// <param name="featureColumnName">A known-size vector of Single, in both.</param>
+    /// <param name="labelColumnName">What a query shares with the candidates that are right for it, in both: a key, text, a number or a truth value.</param>
+    /// <exception cref="ArgumentException">A column is missing or of another type, or a query has no right candidate.</exception>
+    public RetrievalMetrics EvaluateRetrieval(IDataView queries, IDataView candidates, string featureColumnName = "Features", string labelColumnName = "Label")
+    {
+        using var scope = NewDisposeScope();
+        (FeatureRows known, FeatureRows asked, Device device) = Read(candidates, queries, featureColumnName, labelColumnName, atLeast: 1);
+        return Retrieval.Measure(asked.Features.to(device), known.Features.to(device), asked.Labels!.to(device), known.Labels!.to(device));
+    }
+
+    /// <summary>Semantic search: the k nearest candidates of each query by cosine, nearest first.</summary>
+    /// <param name="candidates">Rows that are looked among; hits name them by their place, from 0.</param>
+    /// <param name="queries">Rows that look; the result has one list for each, in their order.</param>
+    /// <param name="featureColumnName">A known-size vector of Single, in both.</param>
+    /// <param name="k">Hits of a query, at least 1; where there are fewer candidates, all. The default value is 10.</param>
+    /// <exception cref="ArgumentException">A column is missing or of another type, or a number is out of its range.</exception>
+    public IReadOnlyList<IReadOnlyList<SearchHit>> Search(IDataView candidates, IDataView queries, string featureColumnName = "Features", int k = 10)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(k, 1);
+        using var scope = NewDisposeScope();
+        using var noGradient = no_grad();
+        (Device device, _) = ContextSettings.ChooseDevice(_ml);
+        Tensor known = FeatureRows.Read(_ml, candidates, nameof(candidates), featureColumnName, label: null, [], atLeast: 1).Features;
+        Tensor asked = FeatureRows.Read(_ml, queries, nameof(queries), featureColumnName, label: null, [], atLeast: 1).Features;
+        if (known.shape[1] != asked.shape[1])
+            throw new ArgumentException($"Column '{featureColumnName}' has {known.shape[1]} numbers in the candidates and {asked.shape[1]} in the queries.", nameof(queries));
+        return Neighbours.Nearest(asked.to(device), known.to(device), k);
+    }
+
+    /// <summary>All pairs of rows that are nearly the same, in the rows' order.</summary>
+    /// <param name="data">The rows.</param>
+    /// <param name="featureColumnName">A known-size vector of Single.</param>
+    /// <param name="cosine">The least cosine of a pair, above -1 to 1. The default value is 0.95.</param>
+    /// <param name="most">The most pairs that are wanted, at least 1. The default value is 1,000,000.</param>
+    /// <exception cref="ArgumentException">The column is missing or of another type, or a number is out of its range.</exception>
+    /// <exception cref="InvalidOperationException">There are more pairs than <paramref name="most"/>.</exception>
+    public IReadOnlyList<NearPair> FindNearDuplicates(IDataView data, string featureColumnName = "Features", double cosine = 0.95, int most = 1_000_000)
+        => Near(data, featureColumnName, cosine, most).Pairs;
+
+    /// <summary>Groups of rows that hang together: each is near to some other of its group. Rows that are near to none are in none.</summary>
+    /// <param name="data">The rows.</param>
+    /// <param name="featureColumnName">A known-size vector of Single.</param>
+    /// <param name="cosine">The least cosine of two neighbours, above -1 to 1. The default value is 0.8.</param>
+    /// <returns>The places of each group's rows, from 0; the largest group first.</returns>
+    /// <exception cref="ArgumentException">The column is missing or of another type, or a number is out of its range.</exception>
+    /// <exception cref="InvalidOperationException">There are more than 10,000,000 near pairs.</exception>
+    public IReadOnlyList<IReadOnlyList<int>> FindGroups(IDataView data, string featureColumnName = "Features", double cosine = 0.8)
+    {
+        (List<NearPair> pairs, int rows) = Near(data, featureColumnName, cosine, most: 10_000_000);
+        return Neighbours.Groups(pairs, rows);
+    }
+
+    private (List<NearPair> Pairs, int Rows) Near(IDataView data, string features, double cosine, int most)
+    {
+        if (!(cosine > -1 && cosine <= 1))
+            throw new ArgumentOutOfRangeException(nameof(cosine), cosine, "The least cosine must be above -1 and at most 1.");
+        ArgumentOutOfRangeException.ThrowIfLessThan(most, 1);
+        using var scope = NewDisposeScope();
+        using var noGradient = no_grad();
+        (Device device, _) = ContextSettings.ChooseDevice(_ml);
+        Tensor rows = FeatureRows.Read(_ml, data, nameof(data), features, label: null, [], atLeast: 1).Features.to(device);
+        return (Neighbours.Pairs(rows, cosine, most), (int)rows.shape[0]);
+    }
+
+    private (FeatureRows Known, FeatureRows Asked, Device Device) Read(IDataView train, IDataView test, string features, string label, int atLeast = 2)
     {
         (Device device, _) = ContextSettings.ChooseDevice(_ml);
         var classes = new List<string>();
-        FeatureRows known = FeatureRows.Read(_ml, train, nameof(train), features, label, classes, atLeast: 2);
+        FeatureRows known = FeatureRows.Read(_ml, train, nameof(train), features, label, classes, atLeast);
         FeatureRows asked = FeatureRows.Read(_ml, test, nameof(test), features, label, classes, atLeast: 1);
         if (known.Features.shape[1] != asked.Features.shape[1])
             throw new ArgumentException($"Column '{features}' has {known.Features.shape[1]} numbers in the training rows and {asked.Features.shape[1]} in the test rows.", nameof(test));

@@ -151,4 +151,27 @@ internal static class Snippets
         };
         return watched;
     }
+
+    public static void Sentences(MLContext ml, IDataView data, IDataView pairs)
+    {
+        var published = ml.Transforms.SentenceEmbedding("Vector", "Text", TextEncoder.FromFolder("all-MiniLM-L6-v2")).Fit(data);
+
+        var further = ml.Transforms.SentenceEmbedding(
+            "Vector", "Question", TextEncoder.FromFolder("all-MiniLM-L6-v2"), new SimCse(), new TrainingOptions { Epochs = 1, BatchSize = 64 }, positiveColumnName: "Answer").Fit(pairs);
+
+        var own = ml.Transforms.SentenceEmbedding(
+            "Vector", "Text", TextEncoder.Small(), new SimCse(), new TrainingOptions { Epochs = 3, BatchSize = 128 }).Fit(data);
+
+        var words = ml.Transforms.SentenceEmbedding("Vector", "Text", TextEncoder.WordVectors("glove.txt") with { RarityWeight = 1e-3 }).Fit(data);
+        published.Dispose();
+        further.Dispose();
+        words.Dispose();
+
+        foreach (SearchHit hit in ml.Representation().Search(own.Transform(data), own.Transform(pairs), "Vector", k: 5)[0])
+            Console.WriteLine($"{hit.Cosine:f3}  row {hit.Row}");
+        var doubles = ml.Representation().FindNearDuplicates(own.Transform(data), "Vector", cosine: 0.95);
+        var groups = ml.Representation().FindGroups(own.Transform(data), "Vector", cosine: 0.8);
+        own.Dispose();
+        Console.WriteLine($"{doubles.Count} pairs, {groups.Count} groups");
+    }
 }

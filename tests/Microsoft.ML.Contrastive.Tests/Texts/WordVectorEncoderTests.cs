@@ -56,7 +56,7 @@ public sealed class WordVectorEncoderTests : IDisposable
         IDataView data = ml.View(SmallCorpus.Make(64, 1));
         TextTransformer shape = new() { VocabularySize = 400, Width = 4, Heads = 1, Depth = 1 };
         File.WriteAllText(_file, "the 1 0 0 1\ncat 0 2 0 -1\nsleeps 4 4 1 0\n");
-        using SentenceEmbeddingTransformer encoder = ml.Transforms.SentenceEmbedding("Features", "Text", shape with { VectorsFrom = _file }, new SimCse()).Untrained(data);
+        using SentenceEmbeddingTransformer encoder = ml.Transforms.SentenceEmbedding("Features", "Text", shape with { VectorsFrom = _file }, new SimCse(), new TrainingOptions { BatchSize = 16 }).Untrained(data);
         var module = (TextTransformerModule)encoder.Weights.Module;
         float[] Row(string word) => module.TokenVectors[encoder.Weights.Tokenizer!.Vocabulary.Find(word, "word")].data<float>().ToArray();
         Assert.True(SmallCorpus.Cosine([.. Row("sleeps").Zip(Row("the"), (x, y) => x - y)], [3, 4, 1, -1]) > 0.9999);

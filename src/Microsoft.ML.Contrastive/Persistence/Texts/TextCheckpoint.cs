@@ -32,7 +32,7 @@ internal sealed class TextCheckpoint
             throw new InvalidDataException($"The folder {_folder} does not exist: give the folder that has config.json and model.safetensors.");
         try
         {
-            JsonPart? modules = Optional(SentenceModules.List);
+            JsonPart? modules = Optional(SentenceModules.List, JsonValueKind.Array);
             if (modules is null)
                 Shape = ReadTransformer("");
             else if (_usesPooler)
@@ -71,12 +71,12 @@ internal sealed class TextCheckpoint
 
     public Tokenizer Tokenizer { get; }
 
-    /// <summary>Copies the folder's weights into a network of <see cref="Shape"/>.</summary>
+    /// <summary>Copies the folder's weights into a network of <see cref="Shape"/>; a dense layer that a method put behind it keeps its random ones.</summary>
     /// <exception cref="InvalidDataException">A tensor is missing, too many or of another shape; all are named.</exception>
     public void LoadInto(nn.Module module)
     {
         Dictionary<string, Tensor> targets = module.state_dict();
-        var missing = new HashSet<string>(targets.Keys);
+        var missing = new HashSet<string>(targets.Keys.Where(name => Shape.DenseSize is not null || !TextNames.IsDense(name)));
         var faults = new List<string>();
         foreach (string file in WeightFiles())
         {
@@ -143,12 +143,12 @@ internal sealed class TextCheckpoint
     private JsonPart Required(string name)
         => Optional(name) ?? throw new InvalidDataException($"{In(name)} does not exist: the folder is not whole, or not a model of Hugging Face or sentence-transformers.");
 
-    private JsonPart? Optional(string name)
+    private JsonPart? Optional(string name, JsonValueKind kind = JsonValueKind.Object)
     {
         var file = new FileInfo(In(name));
         if (!file.Exists)
             return null;
-        return file.Length <= LongestJson ? new JsonPart(TokenizerJson.Parse(System.IO.File.ReadAllBytes(file.FullName), file.FullName), file.FullName, "")
+        return file.Length <= LongestJson ? new JsonPart(TokenizerJson.Parse(System.IO.File.ReadAllBytes(file.FullName), file.FullName, kind), file.FullName, "")
             : throw new InvalidDataException($"{file.FullName} has {file.Length} bytes; {LongestJson} are the most that are read.");
     }
 

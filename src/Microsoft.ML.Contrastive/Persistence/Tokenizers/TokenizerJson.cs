@@ -10,15 +10,18 @@ internal static class TokenizerJson
 {
     private static readonly JsonDocumentOptions s_options = new() { MaxDepth = 32 };
 
-    /// <exception cref="InvalidDataException">Not JSON.</exception>
-    public static JsonElement Parse(byte[] bytes, string file)
+    /// <param name="bytes">The file.</param>
+    /// <param name="file">Its name, for messages.</param>
+    /// <param name="kind">What it must be. The default value is an object.</param>
+    /// <exception cref="InvalidDataException">Not JSON, or something else.</exception>
+    public static JsonElement Parse(byte[] bytes, string file, JsonValueKind kind = JsonValueKind.Object)
     {
         try
         {
             ReadOnlyMemory<byte> text = bytes.AsSpan().StartsWith("\uFEFF"u8) ? bytes.AsMemory(3) : bytes;
             using JsonDocument document = JsonDocument.Parse(text, s_options);
-            return document.RootElement.ValueKind == JsonValueKind.Object ? document.RootElement.Clone()
-                : throw new InvalidDataException($"{file} is damaged: it is no JSON object.");
+            return document.RootElement.ValueKind == kind ? document.RootElement.Clone()
+                : throw new InvalidDataException($"{file} is damaged: it is no JSON {(kind == JsonValueKind.Object ? "object" : "list")}.");
         }
         catch (JsonException error)
         {
