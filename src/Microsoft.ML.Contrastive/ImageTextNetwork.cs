@@ -18,29 +18,40 @@ internal static class ImageTextNetwork
         return tokens => nn.functional.normalize(module.Texts(tokens));
     }
 
-    /// <summary>Unit vectors of texts, [E] each, in their order.</summary>
-    /// <param name="network">Of pictures and texts.</param>
-    /// <param name="texts">Any; null and blank ones have the vector of the empty text.</param>
-    /// <param name="cancellation">Is asked between batches.</param>
-    /// <returns>The vectors, and how many texts were longer than the network takes, and were cut.</returns>
+    /// <summary>Unit vectors of texts, [E] each, and how many were cut: <see cref="TextVectors.Of"/>.</summary>
     public static (float[][] Vectors, int Cut) EmbedTexts(this PretrainedEncoder network, IEnumerable<string?> texts, CancellationToken cancellation = default)
+        => TextVectors.Of(network, network.Manifest.Pairs().Texts, texts, network.Texts(), cancellation);
+}
+
+/// <summary>Vectors of texts without a data view.</summary>
+internal static class TextVectors
+{
+    private const int Together = 256;
+
+    /// <param name="network">What computes; safe for use by many threads.</param>
+    /// <param name="input">How its texts come.</param>
+    /// <param name="texts">Any; null ones have the vector of the empty text.</param>
+    /// <param name="forward">What token ids pass, where it is not the network itself.</param>
+    /// <param name="cancellation">Is asked between batches.</param>
+    /// <returns>[D] each, in their order, and how many texts were longer than the network takes, and were cut.</returns>
+    public static (float[][] Vectors, int Cut) Of(
+        PretrainedEncoder network, TextInput input, IEnumerable<string?> texts, Func<Tensor, Tensor>? forward, CancellationToken cancellation)
     {
-        PairInput input = network.Manifest.Pairs();
-        int size = input.Network.FeatureSize, cut = 0;
+        int size = network.Manifest.Input.Network.FeatureSize, cut = 0;
         var vectors = new List<float[]>();
         var ids = new List<int>();
-        foreach (string?[] chunk in texts.Chunk(256))
+        foreach (string?[] chunk in texts.Chunk(Together))
         {
             cancellation.ThrowIfCancellationRequested();
             var batch = new TextBatch(chunk.Length);
             foreach ((int slot, string? text) in chunk.Index())
             {
                 ids.Clear();
-                cut += input.Texts.Encode(network.Tokenizer!, string.IsNullOrWhiteSpace(text) ? "" : text, ids) ? 1 : 0;
+                cut += input.Encode(network.Tokenizer!, text, ids) ? 1 : 0;
                 batch.Put(slot, [.. ids]);
             }
             var numbers = new float[chunk.Length * size];
-            network.Forward(batch, chunk.Length, numbers, network.Texts());
+            network.Forward(batch, chunk.Length, numbers, forward);
             vectors.AddRange(numbers.Chunk(size));
         }
         return ([.. vectors], cut);

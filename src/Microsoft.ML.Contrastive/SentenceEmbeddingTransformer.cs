@@ -39,24 +39,7 @@ public sealed class SentenceEmbeddingTransformer : FeaturesTransformer
     public float[][] Embed(IEnumerable<string?> texts, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(texts);
-        PretrainedEncoder network = Weights;
-        var vectors = new List<float[]>();
-        var ids = new List<int>();
-        foreach (string?[] chunk in texts.Chunk(network.RowsTogether))
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            var batch = new TextBatch(chunk.Length);
-            foreach ((int slot, string? text) in chunk.Index())
-            {
-                ids.Clear();
-                Texts.Encode(network.Tokenizer!, text, ids);
-                batch.Put(slot, [.. ids]);
-            }
-            var numbers = new float[chunk.Length * FeatureSize];
-            network.Forward(batch, chunk.Length, numbers);
-            vectors.AddRange(numbers.Chunk(FeatureSize));
-        }
-        return [.. vectors];
+        return TextVectors.Of(Weights, Texts, texts, forward: null, cancellationToken).Vectors;
     }
 
     /// <summary>

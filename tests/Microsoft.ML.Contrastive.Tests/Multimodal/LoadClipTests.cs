@@ -56,6 +56,25 @@ public sealed class LoadClipTests : IDisposable
     }
 
     [Fact]
+    public void Retrieval_over_a_view_counts_what_stands_before_the_own_one()
+    {
+        CaptionedPicture[] rows = ToyClip.Rows(12);
+        using ImageTextTransformer model = _ml.Model.LoadClip(ToyClip.Folder(_folder));
+        IDataView vectors = model.Transform(_ml.Data.LoadFromEnumerable(rows));
+        float[][] images = vectors.Features("ImageVector"), texts = vectors.Features("TextVector");
+        RetrievalMetrics metrics = _ml.Representation().EvaluateRetrievalBetween(vectors, "TextVector", "ImageVector");
+        for (int query = 0; query < rows.Length; query++)
+        {
+            double[] cosines = [.. images.Select(image => image.Zip(texts[query]).Sum(pair => (double)pair.First * pair.Second))];
+            Assert.InRange(metrics.Ranks[query], cosines.Count(cosine => cosine > cosines[query] + 1e-6) + 1, cosines.Count(cosine => cosine >= cosines[query] - 1e-6));
+        }
+        Assert.Equal(metrics.Ranks.Count(rank => rank <= 5) / 12.0, metrics.RecallAt(5), 1e-12);
+        foreach ((int index, CaptionedPicture row) in rows.Index())
+            row.Label = index < 6 ? "one" : "other";
+        Assert.All(_ml.Representation().EvaluateRetrievalBetween(vectors, "TextVector", "ImageVector", "Label").Ranks, rank => Assert.InRange(rank, 1, 7));
+    }
+
+    [Fact]
     public void Pictures_reach_the_network_as_Pillow_would_send_them()
     {
         string path = ClipFiles.Write(_folder, ClipScheme.OpenAIFile, Named(), ToyClip.Side);
