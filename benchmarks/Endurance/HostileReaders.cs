@@ -29,6 +29,7 @@ internal static class HostileReaders
             new("checkpoint-state", WithDigest(State), MutateState, bytes => ReadCheckpoint(bytes, folder)),
             .. HostileTokenizers.All(),
             new("word-vectors", "3 2\nthe 0.1 -2\nof 1e-3 4\n. . 5 6\n"u8.ToArray(), FileMutator.MutateBytes, bytes => WordVectorFile.Read(new MemoryStream(bytes), "vectors.txt")),
+            .. HostileClip.All(folder),
             new("zip", zip, FileMutator.MutateZip, LoadZip(folder)),
         ];
     }

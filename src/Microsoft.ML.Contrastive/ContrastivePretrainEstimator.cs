@@ -81,7 +81,11 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
 
         internal string Input => InputColumnName ?? OutputColumnName;
 
-        internal ColumnKind Kind => Method is TextMethod ? ColumnKind.Texts
+        /// <summary>For pictures with texts.</summary>
+        internal PairOptions? Pairs { get; init; }
+
+        internal ColumnKind Kind => Pairs is not null ? ColumnKind.Pairs
+            : Method is TextMethod ? ColumnKind.Texts
             : Sequence is not null ? ColumnKind.Sequences
             : ImageShape is not null ? ColumnKind.PictureVectors : ColumnKind.Pictures;
     }

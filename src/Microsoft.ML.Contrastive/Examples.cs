@@ -52,6 +52,9 @@ internal static class ColumnExamples
             case ColumnKind.Texts:
                 TextExamples.Check(options);
                 break;
+            case ColumnKind.Pairs:
+                PairExamples.Check(options);
+                break;
             case ColumnKind.Sequences:
                 SequenceExamples.Check(options);
                 break;
@@ -72,6 +75,7 @@ internal static class ColumnExamples
         return options.Kind switch
         {
             ColumnKind.Texts => TextExamples.Read(input, options, earlier, reading),
+            ColumnKind.Pairs => PairExamples.Read(input, options, earlier, reading),
             ColumnKind.Sequences => SequenceExamples.Read(input, options, normalization, reading),
             _ => PictureExamples.Read(input, options, normalization, reading),
         };

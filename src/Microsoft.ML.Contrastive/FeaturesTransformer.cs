@@ -1,7 +1,5 @@
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace Microsoft.ML.Contrastive;
 
@@ -24,36 +22,6 @@ public abstract class FeaturesTransformer : NetworkTransformer
     public int FeatureSize => Manifest.Input.Network.FeatureSize;
 
     private protected override IBatchMapper CreateMapper(DataViewSchema schema) => new Mapper(this, schema);
-
-    /// <summary>A tokenizer beside the other entries, where the encoder takes texts.</summary>
-    private protected override void SaveMore(ModelSaveContext ctx)
-    {
-        if (Weights.Tokenizer is { } tokenizer)
-            TokenizerFiles.Write(tokenizer, (name, bytes) => ctx.SaveBinaryStream(name, writer => writer.Write(bytes)));
-    }
-
-    /// <summary>Reads what <see cref="SaveMore"/> and the base wrote.</summary>
-    /// <returns>The encoder, and what is to be said of the choice of the device, or null.</returns>
-    private protected static (PretrainedEncoder Encoder, string? Warning) Read(IHostEnvironment environment, ModelLoadContext ctx, VersionInfo version)
-    {
-        ModelEntries.CheckVersion(ctx, version);
-        EncoderManifest manifest = null!;
-        ModelEntries.Read(ctx, ManifestEntry, stream => manifest = EncoderManifest.Read(new StreamReader(stream)));
-        Tokenizer? tokenizer = manifest.Input is TextInput ? ModelEntries.ReadTokenizer(ctx) : null;
-        if (tokenizer is not null && manifest.Input is TextInput texts)
-            texts.CheckVocabulary(tokenizer);
-        (Device device, string? warning) = ContextSettings.ChooseDevice(environment);
-        nn.Module<Tensor, Tensor> module = null!;
-        ModelEntries.Read(ctx, WeightsEntry, stream => module = ModelEntries.ReadModule(
-            stream, WeightsEntry, manifest.Input.CountWeights(), () => manifest.Input.CreateModule(seed: 0), device));
-        return (new PretrainedEncoder(manifest, module, device, tokenizer), warning);
-    }
-
-    private protected void Log(Action<IChannel> write)
-    {
-        using IChannel channel = Host.Start("Transform");
-        write(channel);
-    }
 
     private void CountPass()
     {

@@ -19,7 +19,7 @@ internal static class HardNegatives
         string[] distinct = [.. positives.Distinct(StringComparer.Ordinal)];
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
-        float[][] asked = network.ForwardTexts(texts, CancellationToken.None), known = network.ForwardTexts(distinct, CancellationToken.None);
+        float[][] asked = TextVectors.Of(network, texts), known = TextVectors.Of(network, distinct);
         Dictionary<string, int> places = distinct.Index().ToDictionary(entry => entry.Item, entry => entry.Index, StringComparer.Ordinal);
         Tensor queries = Matrix(asked), candidates = Matrix(known);
         Tensor own = nn.functional.cosine_similarity(queries, candidates.index_select(0, tensor(Array.ConvertAll(positives, text => (long)places[text]))), dim: 1, eps: 1e-12);

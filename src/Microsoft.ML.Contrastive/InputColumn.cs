@@ -67,6 +67,7 @@ internal enum ColumnKind
     PictureVectors,
     Sequences,
     Texts,
+    Pairs,
 }
 
 /// <summary>Some rows of an input column, on their way to the network.</summary>
@@ -119,7 +120,7 @@ internal sealed class PictureBatch(PictureInput input, int slots) : InputBatch
     // libtorch sends one small picture alone through a slow path of its own (which also complains on stderr where NNPACK is
     // not supported); two take the path of every other batch.
     private const int SmallPicture = 128 * 128;
-    private readonly ImageViewMaker _maker = new(new ImageAugmentation(), input.Height, input.Width, input.Channels, input.Normalization);
+    private readonly ImageViewMaker _maker = new(new ImageAugmentation(), input.Height, input.Width, input.Channels, input.Normalization, input.Resizing);
     private readonly float[] _planar = new float[input.Numbers];
     private readonly float[] _pixels = new float[slots * input.Numbers]; // interleaved: [slots, H, W, C]
 

@@ -42,7 +42,7 @@ internal sealed class MonitoredPairs(SimilarityMonitor settings, string[] first,
     /// <summary>Spearman's correlation of cosines with scores.</summary>
     public override double Measure(PretrainedEncoder network)
     {
-        float[][] ones = network.ForwardTexts(first, CancellationToken.None), others = network.ForwardTexts(second, CancellationToken.None);
+        float[][] ones = TextVectors.Of(network, first), others = TextVectors.Of(network, second);
         double spearman = new SimilarityMetrics([.. ones.Zip(others, Cosine)], scores).Spearman;
         return double.IsNaN(spearman) ? -1 : spearman; // a collapsed encoder has no order of pairs
 

@@ -1,5 +1,7 @@
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace Microsoft.ML.Contrastive;
 
@@ -89,9 +91,34 @@ public abstract class NetworkTransformer : ITransformer, IDisposable
     /// <summary>Binds the network to one input schema.</summary>
     private protected abstract IBatchMapper CreateMapper(DataViewSchema schema);
 
-    /// <summary>Entries of its own beside manifest and weights.</summary>
+    /// <summary>Entries beside manifest and weights: the tokenizer, where the network takes texts.</summary>
     private protected virtual void SaveMore(ModelSaveContext ctx)
     {
+        if (Weights.Tokenizer is { } tokenizer)
+            TokenizerFiles.Write(tokenizer, (name, bytes) => ctx.SaveBinaryStream(name, writer => writer.Write(bytes)));
+    }
+
+    /// <summary>Reads the entries that the base writes.</summary>
+    /// <returns>The network, and what is to be said of the choice of the device, or null.</returns>
+    private protected static (PretrainedEncoder Network, string? Warning) Read(IHostEnvironment environment, ModelLoadContext ctx, VersionInfo version)
+    {
+        ModelEntries.CheckVersion(ctx, version);
+        EncoderManifest manifest = null!;
+        ModelEntries.Read(ctx, ManifestEntry, stream => manifest = EncoderManifest.Read(new StreamReader(stream)));
+        Tokenizer? tokenizer = manifest.Input.TextPart is null ? null : ModelEntries.ReadTokenizer(ctx);
+        manifest.Input.TextPart?.CheckVocabulary(tokenizer!);
+        (Device device, string? warning) = ContextSettings.ChooseDevice(environment);
+        nn.Module<Tensor, Tensor> module = null!;
+        ModelEntries.Read(ctx, WeightsEntry, stream => module = ModelEntries.ReadModule(
+            stream, WeightsEntry, manifest.Input.CountWeights(), () => manifest.Input.CreateModule(seed: 0), device));
+        return (new PretrainedEncoder(manifest, module, device, tokenizer), warning);
+    }
+
+    /// <summary>Says something in the context's log.</summary>
+    private protected void Log(Action<IChannel> write)
+    {
+        using IChannel channel = Host.Start("Transform");
+        write(channel);
     }
 
     // The simple assembly name lets any version of the library load the file, without registration.

@@ -1,4 +1,5 @@
 using Microsoft.ML.Data;
+using static TorchSharp.torch;
 
 namespace Microsoft.ML.Contrastive;
 
@@ -12,15 +13,17 @@ internal sealed class NetworkWorker : IBatchWorker
     private readonly float[] _outputs;
     private readonly bool[] _missing;
     private readonly int _outputSize;
+    private readonly Func<Tensor, Tensor>? _forward;
 
     /// <param name="network">What computes.</param>
     /// <param name="input">The row that moves.</param>
     /// <param name="column">Its examples.</param>
     /// <param name="slots">The most rows that a batch will have.</param>
     /// <param name="outputSize">Numbers that the network gives for each.</param>
-    public NetworkWorker(PretrainedEncoder network, DataViewRow input, InputColumn column, int slots, int outputSize)
+    /// <param name="forward">What the examples pass, where it is not the network itself.</param>
+    public NetworkWorker(PretrainedEncoder network, DataViewRow input, InputColumn column, int slots, int outputSize, Func<Tensor, Tensor>? forward = null)
     {
-        (_network, _input, _outputSize) = (network, input, outputSize);
+        (_network, _input, _outputSize, _forward) = (network, input, outputSize, forward);
         (_batch, _read) = column.CreateBatch(input, slots);
         _outputs = new float[slots * outputSize];
         _missing = new bool[slots];
@@ -31,7 +34,7 @@ internal sealed class NetworkWorker : IBatchWorker
     /// <summary>A missing example's numbers are NaN.</summary>
     public void Compute(int rows)
     {
-        _network.Forward(_batch, rows, _outputs.AsSpan(0, rows * _outputSize));
+        _network.Forward(_batch, rows, _outputs.AsSpan(0, rows * _outputSize), _forward);
         for (int slot = 0; slot < rows; slot++)
             if (_missing[slot])
                 Numbers(slot).Fill(float.NaN);

@@ -8,53 +8,50 @@ namespace Microsoft.ML.Contrastive;
 /// A network, an encoder or a classifier, with what it needs to take examples: shared by the transformers that were made from one Fit or Load, and
 /// disposed with the last of them. Any number of threads may use it at once.
 /// </summary>
-internal sealed class PretrainedEncoder(EncoderManifest manifest, nn.Module<Tensor, Tensor> module, Device device, Tokenizer? tokenizer = null)
+internal sealed class PretrainedEncoder
 {
-    private readonly Lock _lock = new();
-    private int _owners;
-    private bool _freed;
+    private readonly Owners _owners;
 
-    public EncoderManifest Manifest { get; } = manifest;
+    public PretrainedEncoder(EncoderManifest manifest, nn.Module<Tensor, Tensor> module, Device device, Tokenizer? tokenizer = null)
+        : this(manifest, module, device, tokenizer, new Owners(module))
+    {
+    }
 
-    public nn.Module<Tensor, Tensor> Module { get; } = module;
+    private PretrainedEncoder(EncoderManifest manifest, nn.Module<Tensor, Tensor> module, Device device, Tokenizer? tokenizer, Owners owners)
+        => (Manifest, Module, Device, Tokenizer, _owners) = (manifest, module, device, tokenizer, owners);
 
-    public Device Device { get; } = device;
+    public EncoderManifest Manifest { get; }
+
+    public nn.Module<Tensor, Tensor> Module { get; }
+
+    public Device Device { get; }
 
     /// <summary>Of texts; null for all else.</summary>
-    public Tokenizer? Tokenizer { get; } = tokenizer;
+    public Tokenizer? Tokenizer { get; }
 
     /// <summary>The batch that was asked for, within 256 MB of pixels or other numbers.</summary>
     public int RowsTogether => Math.Clamp((1 << 26) / Manifest.Input.Numbers, 1, Manifest.BatchSize);
+
+    /// <summary>The same network for other columns or settings; it lives until the last user of either has gone.</summary>
+    public PretrainedEncoder With(EncoderManifest manifest) => new(manifest, Module, Device, Tokenizer, _owners);
 
     /// <summary>One more transformer, or computation, uses it.</summary>
     /// <exception cref="ObjectDisposedException">The last user has gone.</exception>
     public PretrainedEncoder Share()
     {
-        lock (_lock)
-        {
-            ObjectDisposedException.ThrowIf(_freed, typeof(ContrastivePretrainTransformer));
-            _owners++;
-        }
+        _owners.Add();
         return this;
     }
 
     /// <summary>One user less.</summary>
-    public void Release()
-    {
-        lock (_lock)
-        {
-            if (--_owners > 0)
-                return;
-            _freed = true;
-        }
-        Module.Dispose();
-    }
+    public void Release() => _owners.Remove();
 
     /// <summary>What the network says of <paramref name="rows"/> examples: features, or one logit for each class.</summary>
     /// <param name="batch">Holds them.</param>
     /// <param name="rows">At least 1.</param>
     /// <param name="outputs">[rows, D].</param>
-    public void Forward(InputBatch batch, int rows, Span<float> outputs)
+    /// <param name="forward">What the examples pass, where it is not the network itself.</param>
+    public void Forward(InputBatch batch, int rows, Span<float> outputs, Func<Tensor, Tensor>? forward = null)
     {
         Share(); // a transformer that another thread disposes meanwhile must not take the weights from under native code
         try
@@ -65,7 +62,7 @@ internal sealed class PretrainedEncoder(EncoderManifest manifest, nn.Module<Tens
             {
                 using var scope = NewDisposeScope();
                 using Tensor taken = examples; // made outside this scope
-                Tensor output = Module.forward(taken.to(Device)).narrow(0, 0, slots.Count).cpu().contiguous();
+                Tensor output = (forward ?? Module.forward)(taken.to(Device)).narrow(0, 0, slots.Count).cpu().contiguous();
                 ReadOnlySpan<float> numbers = MemoryMarshal.Cast<byte, float>(output.bytes);
                 for (int row = 0; row < slots.Count; row++)
                     numbers.Slice(row * size, size).CopyTo(outputs[(slots[row] * size)..]);
@@ -75,31 +72,6 @@ internal sealed class PretrainedEncoder(EncoderManifest manifest, nn.Module<Tens
         {
             Release();
         }
-    }
-
-    /// <summary>The vectors of some texts, in their order.</summary>
-    /// <param name="texts">Any; null and blank ones have the vector of the empty text.</param>
-    /// <param name="cancellationToken">Is asked between batches.</param>
-    public float[][] ForwardTexts(IEnumerable<string?> texts, CancellationToken cancellationToken)
-    {
-        var input = (TextInput)Manifest.Input;
-        var vectors = new List<float[]>();
-        var ids = new List<int>();
-        foreach (string?[] chunk in texts.Chunk(RowsTogether))
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            var batch = new TextBatch(chunk.Length);
-            foreach ((int slot, string? text) in chunk.Index())
-            {
-                ids.Clear();
-                input.Encode(Tokenizer!, string.IsNullOrWhiteSpace(text) ? "" : text, ids);
-                batch.Put(slot, [.. ids]);
-            }
-            var numbers = new float[chunk.Length * input.Encoder.FeatureSize];
-            Forward(batch, chunk.Length, numbers);
-            vectors.AddRange(numbers.Chunk(input.Encoder.FeatureSize));
-        }
-        return [.. vectors];
     }
 
     /// <summary>What the network says of all pictures of a store, as they are: [pictures, D].</summary>
@@ -117,5 +89,33 @@ internal sealed class PretrainedEncoder(EncoderManifest manifest, nn.Module<Tens
             Forward(batch, rows, outputs.AsSpan(start * outputSize, rows * outputSize));
         }
         return outputs;
+    }
+
+    /// <summary>Who uses a module; it is freed with the last.</summary>
+    private sealed class Owners(nn.Module module)
+    {
+        private readonly Lock _lock = new();
+        private int _count;
+        private bool _freed;
+
+        public void Add()
+        {
+            lock (_lock)
+            {
+                ObjectDisposedException.ThrowIf(_freed, typeof(ContrastivePretrainTransformer));
+                _count++;
+            }
+        }
+
+        public void Remove()
+        {
+            lock (_lock)
+            {
+                if (--_count > 0)
+                    return;
+                _freed = true;
+            }
+            module.Dispose();
+        }
     }
 }

@@ -57,7 +57,7 @@ internal sealed record PretrainingRun(
         foreach (MomentumPair pair in learner.MomentumPairs)
             pair.CopyToTarget();
         learner.to(Device).train();
-        using var runner = new StepRunner(learner, Method.Optimizer!, Method.MaxGradientNorm, Method.MaxParameterGradientNorm);
+        using var runner = new StepRunner(learner, Method.Optimizer!, Method.MaxGradientNorm, Method.MaxParameterGradientNorm, Options.ChunkSize);
         using OnlineMonitor? monitor = Monitored is null ? null : new OnlineMonitor(Monitored, new PretrainedEncoder(Manifest, learner.Encoder, Device, Examples.Tokenizer));
         if (checkpoint is not null)
             Resume(checkpoint, State(), channel);
@@ -99,6 +99,8 @@ internal sealed record PretrainingRun(
         foreach ((string name, JsonNode? value) in EncoderManifest.Describe(Manifest.Input, by: typeof(ModelInput))!.AsObject())
             identity[name] = value?.DeepClone();
         identity["data"] = Examples.Fingerprint();
+        if (Options.ChunkSize is { } chunk)
+            identity["chunkSize"] = chunk;
         identity["startsFrom"] = startsFrom is null ? "random weights" : Checkpoint.Digest(stream => SafeTensors.Save(stream, startsFrom));
         if (Monitored is not null)
             identity["monitor"] = Monitored.Identity;

@@ -138,6 +138,22 @@ public sealed class RepresentationCatalog
         return Retrieval.Measure(asked.Features.to(device), known.Features.to(device), asked.Labels!.to(device), known.Labels!.to(device));
     }
 
+    /// <summary>How well the vectors of one column find those of another column that belong to them, such as texts their pictures: recall at k, mean reciprocal rank, nDCG at 10.</summary>
+    /// <param name="data">Rows with both; every row is a query and a candidate.</param>
+    /// <param name="queryColumnName">A known-size vector of Single, what looks: "TextVector" for text-to-picture retrieval.</param>
+    /// <param name="candidateColumnName">A known-size vector of Single, what is looked among.</param>
+    /// <param name="labelColumnName">What a query shares with the candidates that are right for it, such as the caption where several pictures have it. Null, the default: its own row's alone is right.</param>
+    /// <exception cref="ArgumentException">A column is missing or of another type.</exception>
+    public RetrievalMetrics EvaluateRetrievalBetween(IDataView data, string queryColumnName, string candidateColumnName, string? labelColumnName = null)
+    {
+        using var scope = NewDisposeScope();
+        (Device device, _) = ContextSettings.ChooseDevice(_ml);
+        FeatureRows asked = FeatureRows.Read(_ml, data, nameof(data), queryColumnName, labelColumnName, [], atLeast: 1);
+        Tensor known = FeatureRows.Read(_ml, data, nameof(data), candidateColumnName, label: null, [], atLeast: 1).Features;
+        Tensor numbers = (asked.Labels ?? arange(known.shape[0])).to(device);
+        return Retrieval.Measure(asked.Features.to(device), known.to(device), numbers, numbers);
+    }
+
     /// <summary>Semantic search: the k nearest candidates of each query by cosine, nearest first.</summary>
     /// <param name="candidates">Rows that are looked among; hits name them by their place, from 0.</param>
     /// <param name="queries">Rows that look; the result has one list for each, in their order.</param>

@@ -37,7 +37,7 @@ public sealed class SentenceEmbeddingTransformer : FeaturesTransformer
     public float[][] Embed(IEnumerable<string?> texts, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(texts);
-        return Weights.ForwardTexts(texts, cancellationToken);
+        return TextVectors.Of(Weights, texts, cancellationToken);
     }
 
     /// <summary>

@@ -26,9 +26,14 @@ internal sealed record TextStart(TextEncoder Encoder, Tokenizer Tokenizer, Actio
             TextFolder folder => FromFolder(folder),
             TextTransformer transformer => FromNothing(transformer, texts),
             WordVectorEncoder vectors => OfWords(vectors, texts),
+            ClipTextTransformer clip => OfClip(clip, texts),
             _ => throw new NotSupportedException($"{chosen.GetType().Name} is no kind of text encoder that can be started."),
         };
     }
+
+    /// <summary>That of a fitted encoder of texts.</summary>
+    public static TextStart Of(PretrainedEncoder encoder) => new(
+        ((TextInput)encoder.Manifest.Input).Encoder, encoder.Tokenizer!, module => ModuleState.Copy(encoder.Module, module)) { IsPretrained = true };
 
     /// <summary>The same with the encoder that a method trains.</summary>
     public TextStart For(TextMethod method, int texts) => this with { Encoder = method.EncoderFor(Encoder, texts) };
@@ -37,6 +42,14 @@ internal sealed record TextStart(TextEncoder Encoder, Tokenizer Tokenizer, Actio
     {
         var checkpoint = new TextCheckpoint(folder);
         return new TextStart(checkpoint.Shape, checkpoint.Tokenizer, checkpoint.LoadInto) { IsPretrained = true };
+    }
+
+    /// <summary>The published vocabulary where it has its size, otherwise one learned from the texts.</summary>
+    private static TextStart OfClip(ClipTextTransformer shape, Func<IEnumerable<string>> texts)
+    {
+        Tokenizer tokenizer = shape.VocabularySize == new ClipTextTransformer().VocabularySize ? ClipBpe.Published()
+            : VocabularyLearning.ClipBpe(texts(), new VocabularyOptions { Size = shape.VocabularySize });
+        return new TextStart(shape with { VocabularySize = tokenizer.Vocabulary.Count }, tokenizer, null);
     }
 
     private static TextStart FromNothing(TextTransformer shape, Func<IEnumerable<string>> texts)

@@ -46,16 +46,27 @@ internal interface IBatchMapper : IRowMapper
         return getters;
     }
 
-    /// <summary>A getter of an output's own type over what was computed: a vector of Single, or a key, which is its one number.</summary>
-    static Delegate Getter(DataViewType type, ComputedOutput computed) => type is KeyDataViewType
-        ? (ValueGetter<uint>)((ref uint value) => value = (uint)computed()[0])
-        : (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) => Fill(ref value, computed()));
+    /// <summary>A getter of an output's own type over what was computed: a vector of Single or of keys, or a key, which is its one number.</summary>
+    static Delegate Getter(DataViewType type, ComputedOutput computed) => type switch
+    {
+        KeyDataViewType => (ValueGetter<uint>)((ref uint value) => value = (uint)computed()[0]),
+        VectorDataViewType { ItemType: KeyDataViewType } => (ValueGetter<VBuffer<uint>>)((ref VBuffer<uint> value) => Fill(ref value, computed())),
+        _ => (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) => Fill(ref value, computed())),
+    };
 
     /// <summary>Copies numbers into a reader's vector, in its own memory where that suffices.</summary>
     static void Fill(ref VBuffer<float> value, ReadOnlySpan<float> numbers)
     {
         VBufferEditor<float> editor = VBufferEditor.Create(ref value, numbers.Length);
         numbers.CopyTo(editor.Values);
+        value = editor.Commit();
+    }
+
+    private static void Fill(ref VBuffer<uint> value, ReadOnlySpan<float> keys)
+    {
+        VBufferEditor<uint> editor = VBufferEditor.Create(ref value, keys.Length);
+        for (int i = 0; i < keys.Length; i++)
+            editor.Values[i] = (uint)keys[i];
         value = editor.Commit();
     }
 }

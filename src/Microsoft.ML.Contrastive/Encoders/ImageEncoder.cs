@@ -25,6 +25,8 @@ public enum Stem
 [JsonDerivedType(typeof(PatchEncoder), "patchEncoder")]
 [JsonDerivedType(typeof(LuminanceAndColor), "luminanceAndColor")]
 [JsonDerivedType(typeof(EncoderWithHead), "encoderWithHead")]
+[JsonDerivedType(typeof(ClipVisionTransformer), "clipVisionTransformer")]
+[JsonDerivedType(typeof(ClipResNet), "clipResNet")]
 public abstract record ImageEncoder : Encoder
 {
     private protected ImageEncoder()
@@ -93,6 +95,9 @@ public abstract record ImageEncoder : Encoder
 
     /// <summary>True where pictures come as they are, from 0 to 1; false, the rule, where each channel is normalised over the data.</summary>
     internal virtual bool TakesUnitPixels => false;
+
+    /// <summary>True where the vector is made to be compared with texts' vectors as it is; false, the rule, where training with texts puts a matrix behind it.</summary>
+    internal virtual bool ProjectsItself => false;
 
     /// <summary>The same network with about half the width, and so a quarter of the work.</summary>
     internal abstract ImageEncoder HalfWidth();

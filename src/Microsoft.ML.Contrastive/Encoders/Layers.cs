@@ -101,6 +101,16 @@ internal sealed class Convolution : nn.Module<Tensor, Tensor>
         register_parameter(nameof(weight), weight);
     }
 
+    /// <summary>One without padding whose weights start uniform in +-1/sqrt(fan-in), as PyTorch's do: what cuts a picture into patches.</summary>
+    public static Convolution Patches(long inputs, long outputs, int side, Generator generator)
+    {
+        var convolution = new Convolution(inputs, outputs, (side, side), (side, side), (0, 0), generator);
+        double bound = 1 / Math.Sqrt(inputs * side * side);
+        using (no_grad())
+            convolution.weight.uniform_(-bound, bound, generator);
+        return convolution;
+    }
+
     /// <summary>
     /// Whether each output channel's weights are used with mean 0 and deviation 1 (Qiao et al. 2019, "Weight standardization"). The default value is false.
     /// </summary>

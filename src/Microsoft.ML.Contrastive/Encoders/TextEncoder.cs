@@ -11,6 +11,7 @@ namespace Microsoft.ML.Contrastive;
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
 [JsonDerivedType(typeof(TextTransformer), "textTransformer")]
 [JsonDerivedType(typeof(WordVectorEncoder), "wordVectors")]
+[JsonDerivedType(typeof(ClipTextTransformer), "clipTextTransformer")]
 public abstract record TextEncoder : Encoder
 {
     private protected TextEncoder()
@@ -35,6 +36,9 @@ public abstract record TextEncoder : Encoder
     /// <summary>The most tokens of a text, special ones counted; what is longer is cut.</summary>
     [JsonIgnore]
     public abstract int MaxTokens { get; }
+
+    /// <summary>True where the vector is made to be compared with pictures' vectors as it is; false, the rule, where training with pictures puts a matrix behind it.</summary>
+    internal virtual bool ProjectsItself => false;
 
     /// <summary>Numbers in the weights of what <see cref="Build"/> makes, told without making it.</summary>
     internal abstract long CountWeights();

@@ -18,10 +18,22 @@ public static class PairwiseSigmoid
 
     /// <summary>The loss, a scalar. Gradient flows into both sides, scale and bias.</summary>
     /// <inheritdoc cref="Logits"/>
-    public static Tensor Loss(Tensor images, Tensor texts, Tensor scale, Tensor bias)
+    /// <param name="images">See <see cref="Logits"/>.</param>
+    /// <param name="texts">See <see cref="Logits"/>, N of them.</param>
+    /// <param name="scale">See <see cref="Logits"/>.</param>
+    /// <param name="bias">See <see cref="Logits"/>.</param>
+    /// <param name="captionIds">[N] of int64 or null: equal numbers are equal captions, and whether they belong to each other's pictures is not asked.</param>
+    public static Tensor Loss(Tensor images, Tensor texts, Tensor scale, Tensor bias, Tensor? captionIds = null)
     {
         ShapeCheck.SameMatrices(images, texts);
-        return BlockSum(Logits(images, texts, scale, bias), 0).div(images.shape[0]);
+        Tensor logits = Logits(images, texts, scale, bias);
+        if (captionIds is not null)
+        {
+            ShapeCheck.Indices(captionIds, images.shape[0]);
+            Tensor others = eye(images.shape[0], dtype: ScalarType.Bool, device: images.device).logical_not();
+            logits = logits.masked_fill(captionIds.unsqueeze(1).eq(captionIds).logical_and(others), double.NegativeInfinity); // softplus makes 0 of them
+        }
+        return BlockSum(logits, 0).div(images.shape[0]);
     }
 
     /// <summary>[N, M]: scale times the cosine of every picture with every text, plus bias.</summary>

@@ -11,6 +11,7 @@ namespace Microsoft.ML.Contrastive;
 [JsonDerivedType(typeof(PictureInput), "pictures")]
 [JsonDerivedType(typeof(SequenceInput), "sequences")]
 [JsonDerivedType(typeof(TextInput), "texts")]
+[JsonDerivedType(typeof(PairInput), "pairs")]
 internal abstract record ModelInput
 {
     /// <summary>The network's shape.</summary>
@@ -20,6 +21,10 @@ internal abstract record ModelInput
     /// <summary>Numbers of one example.</summary>
     [JsonIgnore]
     public abstract int Numbers { get; }
+
+    /// <summary>The texts that it takes; null where it takes none.</summary>
+    [JsonIgnore]
+    public virtual TextInput? TextPart => null;
 
     /// <summary>Numbers in the network's weights.</summary>
     public abstract long CountWeights();
@@ -85,6 +90,9 @@ internal sealed record PictureInput : NumericInput
 
     public MissingImages MissingImages { get; init; }
 
+    /// <summary>How a picture is resized.</summary>
+    public PlainResizing Resizing { get; init; }
+
     /// <summary>Rows and columns of pixels of what the network takes.</summary>
     public required int Height { get; init; }
 
@@ -106,6 +114,7 @@ internal sealed record PictureInput : NumericInput
     {
         Encoder.Validate();
         ImageShape?.Validate();
+        Require(Enum.IsDefined(Resizing), nameof(Resizing));
         Require(Height is >= 1 and <= MaxSide, nameof(Height));
         Require(Width is >= 1 and <= MaxSide, nameof(Width));
         Require(Channels == (ImageShape?.Channels ?? 3), nameof(Channels));
@@ -162,6 +171,9 @@ internal sealed record TextInput : ModelInput
     [JsonIgnore]
     public override int Numbers => Encoder.MaxTokens;
 
+    [JsonIgnore]
+    public override TextInput? TextPart => this;
+
     public override long CountWeights() => Encoder.CountWeights();
 
     public override nn.Module<Tensor, Tensor> Build(Generator generator) => Encoder.Build(generator);
@@ -176,7 +188,7 @@ internal sealed record TextInput : ModelInput
     /// <exception cref="InvalidDataException">It has.</exception>
     public void CheckVocabulary(Tokenizer tokenizer)
     {
-        int most = Encoder switch { TextTransformer transformer => transformer.VocabularySize, WordVectorEncoder words => words.VocabularySize, _ => 0 };
+        int most = Encoder switch { TextTransformer transformer => transformer.VocabularySize, WordVectorEncoder words => words.VocabularySize, ClipTextTransformer clip => clip.VocabularySize, _ => 0 };
         if (tokenizer.Vocabulary.Count > most)
             throw new InvalidDataException($"The model's tokenizer has {tokenizer.Vocabulary.Count} tokens, its network vectors for {most}: entries of two models are mixed.");
     }

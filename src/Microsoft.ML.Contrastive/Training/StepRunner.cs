@@ -17,6 +17,7 @@ internal readonly record struct StepResult(double Loss, double EmbeddingDeviatio
 internal sealed class StepRunner : IDisposable
 {
     private readonly double? _maxGradientNorm, _maxParameterGradientNorm;
+    private readonly int? _chunkSize;
     private readonly FlatParameters _parameters;
     private readonly Optimizer _optimizer;
 
@@ -24,8 +25,13 @@ internal sealed class StepRunner : IDisposable
     /// <param name="settings">The optimizer.</param>
     /// <param name="maxGradientNorm">See <see cref="ContrastiveMethod.MaxGradientNorm"/>.</param>
     /// <param name="maxParameterGradientNorm">See <see cref="ContrastiveMethod.MaxParameterGradientNorm"/>.</param>
-    public StepRunner(Learner learner, OptimizerSettings settings, double? maxGradientNorm = null, double? maxParameterGradientNorm = null)
+    /// <param name="chunkSize">See <see cref="TrainingOptions.ChunkSize"/>.</param>
+    /// <exception cref="ArgumentException">The learner can't be trained in chunks.</exception>
+    public StepRunner(Learner learner, OptimizerSettings settings, double? maxGradientNorm = null, double? maxParameterGradientNorm = null, int? chunkSize = null)
     {
+        if (chunkSize is not null)
+            ChunkedLearners.Check(learner);
+        _chunkSize = chunkSize;
         (Learner, _maxGradientNorm, _maxParameterGradientNorm) = (learner, maxGradientNorm, maxParameterGradientNorm);
         _parameters = new FlatParameters(learner);
         _optimizer = Optimizer.Create(settings, _parameters.Groups);
@@ -46,12 +52,10 @@ internal sealed class StepRunner : IDisposable
         using (no_grad())
             _parameters.UpdateTargets(MomentumTiming.BeforeLoss, step);
 
-        Tensor loss = Learner.Loss(views, step);
-        double value = loss.ToDouble();
+        _parameters.Gradients.zero_();
+        double value = _chunkSize is { } size ? GradientCache.Backward((IChunkedLearner)Learner, views, step, size) : Backward(views, step);
         if (!double.IsFinite(value))
             return new StepResult(value, double.NaN);
-        _parameters.Gradients.zero_();
-        loss.backward();
 
         using (no_grad())
         {
@@ -68,6 +72,15 @@ internal sealed class StepRunner : IDisposable
             Learner.AfterStep(step);
             return new StepResult(value, measureEmbedding && step.Embedding is { } embedding ? Collapse.EmbeddingDeviation(embedding) : double.NaN);
         }
+    }
+
+    private double Backward(Views views, Step step)
+    {
+        Tensor loss = Learner.Loss(views, step);
+        double value = loss.ToDouble();
+        if (double.IsFinite(value))
+            loss.backward();
+        return value;
     }
 
     /// <summary>Each parameter's gradient to a length of at most <paramref name="limit"/>, without leaving the device.</summary>

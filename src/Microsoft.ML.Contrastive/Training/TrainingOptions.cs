@@ -15,6 +15,12 @@ public sealed record TrainingOptions
     /// <summary>N, examples a step, at least 2. The default value is 256. The last partial batch of an epoch is dropped.</summary>
     public int BatchSize { get; init; } = 256;
 
+    /// <summary>
+    /// Rows of a batch that pass the network together, at least 1: so a batch that memory would not hold trains with its whole gradient, for about half as much time again. For
+    /// methods whose learner is an <see cref="IChunkedLearner"/>, and networks without batch norm. Null, the default: all rows together.
+    /// </summary>
+    public int? ChunkSize { get; init; }
+
     /// <summary>Threads that make views beside training, at least 1. The default value is 1. It never changes the result.</summary>
     public int ViewThreads { get; init; } = 1;
 
@@ -72,6 +78,7 @@ public sealed record TrainingOptions
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(Epochs ?? 1, 1, nameof(Epochs));
         ArgumentOutOfRangeException.ThrowIfLessThan(Steps ?? 1, 1, nameof(Steps));
+        ArgumentOutOfRangeException.ThrowIfLessThan(ChunkSize ?? 1, 1, nameof(ChunkSize));
         ArgumentOutOfRangeException.ThrowIfLessThan(ViewThreads, 1, nameof(ViewThreads));
         ArgumentOutOfRangeException.ThrowIfLessThan(ReportEvery, 1, nameof(ReportEvery));
         ArgumentOutOfRangeException.ThrowIfNegative(MemoryBudget ?? 0, nameof(MemoryBudget));

@@ -80,6 +80,11 @@ public sealed class Views : IDisposable
         return (both[0], both[1]);
     }
 
+    /// <summary>The views of some rows that follow each other; they share the memory.</summary>
+    internal Views Narrow(long start, long count) => _rowIndices is null
+        ? new Views([.. _views.Select(view => view.narrow(0, start, count))])
+        : new Views([.. _views.Select(view => view.narrow(0, start, count))]) { RowIndices = _rowIndices.narrow(0, start, count) };
+
     /// <summary>The same views on a device; where they are there already, these.</summary>
     internal Views To(Device device)
     {

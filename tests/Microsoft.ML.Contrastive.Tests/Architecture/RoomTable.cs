@@ -30,7 +30,7 @@ internal static class RoomTable
     public static IReadOnlyDictionary<string, string[]> MayCarry { get; } = new Dictionary<string, string[]>
     {
         ["Training"] = ["Views/Views"],
-        ["Persistence"] = ["Views/ImageShape", "Views/SequenceShape", "Views/Normalization", "Data/MissingImages", "Data/EmptyTexts"],
+        ["Persistence"] = ["Views/ImageShape", "Views/SequenceShape", "Views/Normalization", "Views/PlainResizing", "Data/MissingImages", "Data/EmptyTexts"],
     };
 
     /// <summary>"Room/Type -> Room/Type" for each dependency that the table does not allow, each once.</summary>

@@ -1,3 +1,5 @@
+using Microsoft.ML.Data;
+
 namespace Microsoft.ML.Contrastive.Tests.Docs;
 
 /// <summary>The C# of the README and the pages, compiled. <see cref="DocsTests"/> holds both to the same lines.</summary>
@@ -36,6 +38,25 @@ internal static class Snippets
         encoder.Dispose();
         var network = new SequenceEncoder { Width = 16, Halvings = 2, ContextSize = 128 };
         return network;
+    }
+
+    public static void Clip(MLContext ml, IDataView captioned, IDataView pictures)
+    {
+        ImageTextTransformer model = ml.Model.LoadClip("clip-vit-base-patch32");
+
+        ImageTextTransformer own = ml.Transforms.ContrastivePretrain(
+                new InputOutputColumnPair[] { new("ImageVector", "Image"), new("TextVector", "Caption") }, new Clip(),
+                training: new TrainingOptions { Epochs = 20, BatchSize = 256 })
+            .Fit(captioned);
+        own.Dispose();
+
+        var classifier = ml.Transforms.ZeroShotClip("Image", ["cat", "dog", "aeroplane"], model, PromptTemplates.Photos, labelColumnName: "Label").Fit(pictures);
+        IDataView scored = classifier.Transform(pictures);
+        MulticlassClassificationMetrics metrics = ml.MulticlassClassification.Evaluate(scored);
+        _ = metrics.MicroAccuracy;
+
+        var other = classifier.WithLabels(["indoors", "outdoors"]);
+        other.Dispose();
     }
 
     public static TrainingOptions LargeData()

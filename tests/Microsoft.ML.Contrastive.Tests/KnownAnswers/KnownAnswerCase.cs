@@ -16,6 +16,6 @@ internal delegate JsonObject? Answer(KnownAnswerCase given);
 /// <summary>Who answers which objective.</summary>
 internal static class Answers
 {
-    public static IReadOnlyDictionary<string, Answer> All { get; } = new[] { ViewAnswers.All, VisionAnswers.All, TrajectoryAnswers.All, FormatAnswers.All, EvaluationAnswers.All, TextAnswers.All, TokenizerAnswers.All }
+    public static IReadOnlyDictionary<string, Answer> All { get; } = new[] { ViewAnswers.All, VisionAnswers.All, TrajectoryAnswers.All, FormatAnswers.All, EvaluationAnswers.All, TextAnswers.All, ClipAnswers.All, TokenizerAnswers.All }
         .SelectMany(room => room).ToDictionary(entry => entry.Key, entry => entry.Value);
 }

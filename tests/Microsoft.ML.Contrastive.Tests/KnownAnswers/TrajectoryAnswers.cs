@@ -39,6 +39,7 @@ internal static partial class TrajectoryAnswers
         ["trajectory_swav"] = given => Train(given, SwAV(given, jointForward: true)),
         ["trajectory_swav_multicrop"] = given => Train(given, SwAV(given, jointForward: true)),
         ["trajectory_swav_per_view"] = given => Train(given, SwAV(given, jointForward: false)),
+        ["trajectory_clip"] = given => Train(given, new Clip()),
         ["trajectory_simcse_pairs"] = given => Train(given, SimCse(given)),
         ["trajectory_simcse_supervised"] = given => Train(given, SimCse(given)),
         ["trajectory_simcse_supervised_layernorm"] = given => Train(given, SimCse(given)),
@@ -192,6 +193,11 @@ internal static partial class TrajectoryAnswers
                 generator => new SequenceModule(one.BuildWithoutActivation(generator), one.OutputSize, new Gru(one.OutputSize, context, generator), context),
                 context);
         }
+        if (new Stack(given, "image_encoder") is { Layers: > 0 } image)
+            return (
+                generator => new ImageTextModule(
+                    image.BuildWithoutActivation(generator), null, new Stack(given, "text_encoder").BuildWithoutActivation(generator), null, hasBias: false),
+                image.OutputSize);
         if (one.IsLinearAlone && given.Objective.Contains("simcse", StringComparison.Ordinal))
             return (generator => one.BuildWith(new Tanh(), generator), one.OutputSize);
         if (one.Layers > 0)
@@ -329,6 +335,7 @@ internal static partial class TrajectoryAnswers
         "luminance_partition.log_z" => "Z_l",
         "color_partition.log_z" => "Z_ab",
         _ => name
+            .Replace("encoder.image.", "image_encoder.", StringComparison.Ordinal).Replace("encoder.text.", "text_encoder.", StringComparison.Ordinal).Replace("encoder.logit_scale", "logit_scale", StringComparison.Ordinal)
             .Replace("encoder.luminance.", "encoder_l.", StringComparison.Ordinal).Replace("encoder.color.", "encoder_ab.", StringComparison.Ordinal)
             .Replace("encoder.windows.", "encoder.", StringComparison.Ordinal).Replace("encoder.context.", "context.", StringComparison.Ordinal)
             .Replace("mlp.", "mlp.0.", StringComparison.Ordinal)

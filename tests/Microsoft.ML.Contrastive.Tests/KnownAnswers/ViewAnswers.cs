@@ -5,7 +5,7 @@ using System.Text.RegularExpressions;
 
 namespace Microsoft.ML.Contrastive.Tests.KnownAnswers;
 
-/// <summary>Image views; the rest of views.json (CLIP, patches) belongs to later issues.</summary>
+/// <summary>Image views.</summary>
 internal static partial class ViewAnswers
 {
     public static IReadOnlyDictionary<string, Answer> All { get; } = new Dictionary<string, Answer>

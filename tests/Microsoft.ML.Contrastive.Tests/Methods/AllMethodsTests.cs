@@ -36,6 +36,7 @@ public sealed class AllMethodsTests
     [Theory]
     [MemberData(nameof(AllMethods.Data), MemberType = typeof(AllMethods))]
     [MemberData(nameof(AllMethods.OfTexts), MemberType = typeof(AllMethods))]
+    [MemberData(nameof(AllMethods.OfPairs), MemberType = typeof(AllMethods))]
     public void Its_published_settings_are_there_and_valid(ContrastiveMethod method)
     {
         PropertyInfo paper = Assert.Single(method.GetType().GetProperties(BindingFlags.Public | BindingFlags.Static), property => property.Name == "Paper");
@@ -51,6 +52,7 @@ public sealed class AllMethodsTests
     [Theory]
     [MemberData(nameof(AllMethods.Data), MemberType = typeof(AllMethods))]
     [MemberData(nameof(AllMethods.OfTexts), MemberType = typeof(AllMethods))]
+    [MemberData(nameof(AllMethods.OfPairs), MemberType = typeof(AllMethods))]
     public void It_has_its_row_and_section_in_the_page_of_methods(ContrastiveMethod method)
     {
         string name = method.GetType().Name;

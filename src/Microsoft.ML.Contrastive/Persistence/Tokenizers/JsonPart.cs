@@ -49,6 +49,21 @@ internal readonly record struct JsonPart(JsonElement Element, string File, strin
     public int Whole(string name)
         => this[name] is { Element.ValueKind: JsonValueKind.Number } part && part.Element.TryGetInt32(out int value) ? value : throw this[name].Damaged("a whole number");
 
+    /// <summary>A number; <paramref name="standard"/> where there is none.</summary>
+    public double Number(string name, double standard)
+        => this[name] is not { IsThere: true } part ? standard : part.Element.ValueKind == JsonValueKind.Number ? part.Element.GetDouble() : throw part.Damaged("a number");
+
+    /// <summary>The members of an object, by name; none where there is no object.</summary>
+    public IEnumerable<(string Name, JsonPart Part)> Properties()
+    {
+        if (!IsThere)
+            return [];
+        if (Element.ValueKind != JsonValueKind.Object)
+            throw Damaged("an object");
+        string file = File;
+        return Element.EnumerateObject().Select(member => (member.Name, new JsonPart(member.Value, file, member.Name)));
+    }
+
     /// <summary>The items of a list; none where there is no list.</summary>
     public IEnumerable<JsonPart> Items()
     {

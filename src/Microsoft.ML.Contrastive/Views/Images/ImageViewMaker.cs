@@ -19,6 +19,8 @@ internal sealed class ImageViewMaker
     private readonly int _channels;
     private readonly Normalization _normalization;
     private readonly Resizer _resizer;
+    private readonly ByteResizer? _byteResizer;
+    private readonly byte[] _bytes = [];
     private readonly float[] _planes;
     private readonly float[] _kernel = [];
     private readonly float[] _blurScratch = [];
@@ -28,7 +30,9 @@ internal sealed class ImageViewMaker
     /// <param name="width">Columns of a view, at least 1.</param>
     /// <param name="channels">1 or 3.</param>
     /// <param name="normalization">One mean and one deviation per channel.</param>
-    public ImageViewMaker(ImageAugmentation augmentation, int height, int width, int channels, Normalization normalization)
+    /// <param name="plainResizing">How a view that has nothing random is resized.</param>
+    public ImageViewMaker(
+        ImageAugmentation augmentation, int height, int width, int channels, Normalization normalization, PlainResizing plainResizing = PlainResizing.Bilinear)
     {
         AugmentationChecks.Check(augmentation);
         ArgumentOutOfRangeException.ThrowIfLessThan(height, 1);
@@ -40,6 +44,8 @@ internal sealed class ImageViewMaker
         (_augmentation, _height, _width, _channels, _normalization) = (augmentation, height, width, channels, normalization);
         _resizer = new Resizer(augmentation.Interpolation);
         _planes = new float[channels * height * width];
+        if (plainResizing == PlainResizing.BicubicBytes)
+            (_byteResizer, _bytes) = (new ByteResizer(), new byte[_planes.Length]);
         if (augmentation.Blur is { } blur)
         {
             _kernel = new float[Blur.KernelSize(blur.KernelFraction, width)];
@@ -75,18 +81,32 @@ internal sealed class ImageViewMaker
     }
 
     /// <summary>
-    /// Writes the view of <paramref name="source"/> that has nothing random: resized, bilinear and antialiased, until it just
+    /// Writes the view of <paramref name="source"/> that has nothing random: resized, antialiased, until it just
     /// covers the view (the longer side's length truncated), and the centre cut out (offsets rounded half to even).
     /// </summary>
     /// <exception cref="ArgumentException">The picture has other channels than the views, or the destination another size.</exception>
     public void MakePlain(Picture source, Span<float> destination)
     {
         Check(source, destination);
-        bool widthFits = (long)_width * source.Height >= (long)_height * source.Width;
-        int height = widthFits ? Covering(_width, source.Height, source.Width) : _height;
-        int width = widthFits ? _width : Covering(_height, source.Width, source.Height);
-        _resizer.Resize(source, 0, 0, Centred(source.Height, height, _height), Centred(source.Width, width, _width), _planes);
+        (ResizeAxis rows, ResizeAxis columns) = Covering(source.Height, source.Width, _height, _width);
+        if (_byteResizer is null)
+            _resizer.Resize(source, 0, 0, rows, columns, _planes);
+        else
+        {
+            _byteResizer.Resize(source, rows, columns, _bytes);
+            for (int i = 0; i < _bytes.Length; i++)
+                _planes[i] = _bytes[i] / 255f;
+        }
         Normalise.Apply(_planes, _normalization, destination);
+    }
+
+    /// <summary>The axes by which a picture is resized until it just covers a view, and cut to it.</summary>
+    internal static (ResizeAxis Rows, ResizeAxis Columns) Covering(int pictureHeight, int pictureWidth, int viewHeight, int viewWidth)
+    {
+        bool widthFits = (long)viewWidth * pictureHeight >= (long)viewHeight * pictureWidth;
+        int height = widthFits ? Covering(viewWidth, pictureHeight, pictureWidth) : viewHeight;
+        int width = widthFits ? viewWidth : Covering(viewHeight, pictureWidth, pictureHeight);
+        return (Centred(pictureHeight, height, viewHeight), Centred(pictureWidth, width, viewWidth));
 
         static int Covering(int side, int longer, int shorter) => checked((int)((long)side * longer / shorter));
 

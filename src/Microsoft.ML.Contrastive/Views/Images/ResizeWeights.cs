@@ -130,9 +130,13 @@ internal sealed class ResizeWeights
 
     private static double Filter(double x, Interpolation interpolation)
     {
+        return interpolation == Interpolation.Bilinear ? Math.Max(0, 1 - Math.Abs(x)) : Cubic(x);
+    }
+
+    /// <summary>Keys' cubic with a = -1/2.</summary>
+    internal static double Cubic(double x)
+    {
         x = Math.Abs(x);
-        if (interpolation == Interpolation.Bilinear)
-            return Math.Max(0, 1 - x);
         const double A = -0.5;
         return x < 1 ? ((A + 2) * x - (A + 3)) * x * x + 1
             : x < 2 ? (((x - 5) * x + 8) * x - 4) * A

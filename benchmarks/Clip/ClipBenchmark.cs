@@ -1,0 +1,194 @@
+using System.Diagnostics;
+using System.Globalization;
+using Microsoft.ML.Data;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Contrastive.Benchmarks;
+
+/// <summary>Clip from nothing on small pictures with captions, and how well words find pictures that it has not seen.</summary>
+internal sealed class ClipBenchmark
+{
+    private const int BatchSize = 256, EmojiSide = 36, CifarSide = 32;
+    private static readonly string[] s_heldOut = ["deer", "truck"];
+    private readonly ClipOptions _options;
+    private readonly MLContext _ml;
+    private readonly List<ClipRow> _rows = [];
+
+    private ClipBenchmark(ClipOptions options) => (_options, _ml) = (options, new MLContext(options.Seed));
+
+    public static int Run(string[] args)
+    {
+        try
+        {
+            new ClipBenchmark(ClipOptions.Parse(args)).Run();
+            return 0;
+        }
+        catch (SurveyException error)
+        {
+            Console.Error.WriteLine(error.Message);
+            return 2;
+        }
+    }
+
+    private void Run()
+    {
+        foreach (string task in _options.Tasks)
+        {
+            switch (task)
+            {
+                case ClipOptions.NewDesign:
+                    Emoji(newConcepts: false);
+                    break;
+                case ClipOptions.NewConcept:
+                    Emoji(newConcepts: true);
+                    break;
+                case ClipOptions.Cifar:
+                    Cifar(heldOut: []);
+                    break;
+                case ClipOptions.Unseen:
+                    Cifar(s_heldOut);
+                    break;
+                default:
+                    OwnPairs();
+                    break;
+            }
+            ClipRow.WriteAll(_options.Out, string.Create(
+                CultureInfo.InvariantCulture,
+                $"Trained from nothing: {Image}; {Text}; batches of {BatchSize}, {_options.Epochs} epochs on emoji and {Math.Max(1, _options.Epochs / 3)} on other pictures, seed {_options.Seed}; {Environment.ProcessorCount} processors. A query's rank counts equally near candidates against it."), _rows);
+        }
+    }
+
+    private static SmallConvNet Image => ImageEncoder.SmallConvNet(32, grid: 2);
+
+    /// <summary>Few pictures of each thing: shape must be learned, not one hand's colours.</summary>
+    private static ImageAugmentation View => new() { Crop = new(0.4, 1), FlipProbability = 0, Jitter = new(0.4, 0.4, 0.4, 0.1, Probability: 0.8), GrayscaleProbability = 0.2 };
+
+    private static ClipTextTransformer Text => new() { VocabularySize = 4096, ContextLength = 24, Width = 128, Depth = 2, Heads = 4, EmbeddingSize = 256 };
+
+    /// <summary>One vendor's emoji in training and the other's in the test; or both vendors' in both, and a fifth of the ids, skin variants with them, in the test alone.</summary>
+    private void Emoji(bool newConcepts)
+    {
+        string folder = Path.Combine(_options.Data!, "emoji"), table = Path.Combine(folder, "emoji-captions.tsv");
+        var pictures = new CaptionedPictures(_options.Size ?? EmojiSide);
+        CaptionedRow[] noto = Vendor("noto"), twitter = Vendor("twitter");
+        HashSet<string> both = [.. noto.Where(IsPlain).Select(Concept).Intersect(twitter.Where(IsPlain).Select(Concept))];
+        if (!newConcepts)
+        {
+            using ImageTextTransformer model = Train(pictures, noto, _options.Epochs, out ClipRun run);
+            Retrieval("new design", pictures, model, [.. twitter.Where(row => IsPlain(row) && both.Contains(Concept(row)))], run);
+            return;
+        }
+        string[] ids = [.. both.Order(StringComparer.Ordinal)];
+        new Random(_options.Seed).Shuffle(ids);
+        HashSet<string> test = [.. ids.Take(ids.Length / 5)];
+        HashSet<string> words = [.. noto.Concat(twitter).Where(row => IsPlain(row) && test.Contains(Concept(row))).Select(row => row.Caption)];
+        CaptionedRow[] train = [.. noto.Concat(twitter).Where(row => !test.Contains(Concept(row)) && !words.Contains(row.Caption.Split(':')[0]))];
+        using ImageTextTransformer other = Train(pictures, train, _options.Epochs, out ClipRun otherRun);
+        foreach ((string vendor, CaptionedRow[] rows) in new[] { ("noto", noto), ("twitter", twitter) })
+            Retrieval($"new concept, {vendor}", pictures, other, [.. rows.Where(row => IsPlain(row) && test.Contains(Concept(row)))], otherRun);
+
+        CaptionedRow[] Vendor(string set) => pictures.Read(table, Path.Combine(folder, $"emoji-{set}.zip"), cell => cell("set") != set ? null
+            : new CaptionedRow { Caption = cell("caption"), Label = $"{cell("id")}|{cell("is_skin_variant")}" });
+
+        static bool IsPlain(CaptionedRow row) => row.Label.EndsWith("|0", StringComparison.Ordinal);
+
+        // A skin variant has its emoji's id with tones in it; of two people, sometimes only the words in front of the colon in common.
+        static string Concept(CaptionedRow row) => string.Join('-', row.Label.Split('|')[0].Split('-').Where(point => point is not ("fe0f" or "1f3fb" or "1f3fc" or "1f3fd" or "1f3fe" or "1f3ff")));
+    }
+
+    private void Cifar(string[] heldOut)
+    {
+        string folder = Path.Combine(_options.Data!, "cifar10");
+        var pictures = new CaptionedPictures(_options.Size ?? CifarSide);
+        CaptionedRow[] train = Part("train"), test = Part("test");
+        string[] classes = [.. test.Select(row => row.Label).Distinct().Order(StringComparer.Ordinal)];
+        CaptionedRow[] seen = [.. train.Where(row => !heldOut.Contains(row.Label))];
+        using ImageTextTransformer model = Train(pictures, seen, Math.Max(1, _options.Epochs / 3), out ClipRun run);
+        if (heldOut.Length == 0)
+        {
+            ZeroShot("CIFAR-10", pictures, model, test, classes, run);
+            using ImageTextTransformer images = model.Only("ImageVector");
+            LinearProbeMetrics probe = _ml.Representation().EvaluateLinearProbe(images.Transform(pictures.View(_ml, train)), images.Transform(pictures.View(_ml, test)), "ImageVector");
+            Add(new ClipRow("CIFAR-10, linear probe on the same vectors", probe.Accuracy, 1.0 / classes.Length, double.NaN, double.NaN, double.NaN)
+            {
+                Gallery = classes.Length, Queries = test.Length, Prompts = "labels", Pairs = run.Pairs, Steps = run.Steps, Seconds = run.Seconds,
+            });
+            return;
+        }
+        ZeroShot("CIFAR-10, classes in training captions", pictures, model, [.. test.Where(row => !heldOut.Contains(row.Label))], classes, run);
+        ZeroShot($"CIFAR-10, never seen: {string.Join(", ", heldOut)}", pictures, model, [.. test.Where(row => heldOut.Contains(row.Label))], classes, run);
+
+        CaptionedRow[] Part(string part) => pictures.Read(
+            Path.Combine(folder, $"cifar10-{part}.tsv"), Path.Combine(folder, $"cifar10-{part}.zip"), cell => new CaptionedRow { Caption = cell("noun"), Label = cell("label") });
+    }
+
+    private void OwnPairs()
+    {
+        var pictures = new CaptionedPictures(_options.Size ?? EmojiSide);
+        (string file, string images) = _options.Train!.Value;
+        using ImageTextTransformer model = Train(pictures, pictures.Read(file, images, Pair), Math.Max(1, _options.Epochs / 3), out ClipRun run);
+        if (_options.Test is var (testFile, testImages))
+            Retrieval("own pairs", pictures, model, pictures.Read(testFile, testImages, Pair), run);
+        if (_options.Classes is { } classes)
+        {
+            CaptionedRow[] rows = pictures.ReadClasses(classes);
+            ZeroShot("own classes", pictures, model, rows, [.. rows.Select(row => row.Label).Distinct().Order(StringComparer.Ordinal)], run);
+        }
+
+        static CaptionedRow Pair(Func<string, string> cell) => new() { Caption = cell("caption") };
+    }
+
+    private ImageTextTransformer Train(CaptionedPictures pictures, CaptionedRow[] rows, int epochs, out ClipRun run)
+    {
+        int batch = Math.Min(BatchSize, rows.Length);
+        ImageTextEstimator estimator = _ml.Transforms.ContrastivePretrain(
+            new InputOutputColumnPair[] { new("ImageVector", "Image"), new("TextVector", "Caption") }, new Clip { Augmentations = [View] }, new ImageTextEncoder(Image, Text),
+            new TrainingOptions
+            {
+                Epochs = epochs, BatchSize = batch, KeepFreedMemory = true, ReportEvery = 50,
+                Progress = new OnProgress(progress => Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  step {progress.Step} of {progress.TotalSteps}: loss {progress.Loss:f3}, {progress.TimeLeft:hh\\:mm\\:ss} left"))),
+            },
+            pictures.Shape);
+        var clock = Stopwatch.StartNew();
+        ImageTextTransformer model = estimator.Fit(pictures.View(_ml, rows));
+        run = new ClipRun(rows.Length, (long)epochs * (rows.Length / batch), clock.Elapsed.TotalSeconds);
+        return model;
+    }
+
+    /// <summary>Which of the test's own captions belongs to a picture, and which of its pictures to a caption.</summary>
+    private void Retrieval(string task, CaptionedPictures pictures, ImageTextTransformer model, CaptionedRow[] rows, ClipRun run)
+    {
+        string[] captions = [.. rows.Select(row => row.Caption).Distinct()];
+        foreach (CaptionedRow row in rows)
+            row.Label = row.Caption;
+        ZeroShot($"{task}, picture to text", pictures, model, rows, captions, run, PromptTemplates.Drawings);
+        using var scope = NewDisposeScope();
+        using ImageTextTransformer images = model.Only("ImageVector");
+        Tensor vectors = FeatureRows.Read(_ml, images.Transform(pictures.View(_ml, rows)), "rows", "ImageVector", null, [], atLeast: 1).Features;
+        Tensor texts = tensor(model.EmbedTexts(captions).SelectMany(vector => vector).ToArray()).view(captions.Length, -1);
+        Tensor numbers = tensor(rows.Select(row => (long)Array.IndexOf(captions, row.Caption)).ToArray());
+        Add(ClipRow.Of($"{task}, text to picture", "the word", Contrastive.Retrieval.Measure(texts, vectors, arange(captions.Length), numbers).Ranks, rows.Length, run));
+    }
+
+    /// <summary>Which word belongs to a picture: by the word alone, and by sentences about it.</summary>
+    private void ZeroShot(string task, CaptionedPictures pictures, ImageTextTransformer model, CaptionedRow[] rows, string[] classes, ClipRun run, PromptTemplates? ensemble = null)
+    {
+        foreach ((string prompts, PromptTemplates templates) in new[] { ("the word", PromptTemplates.None), ("ensemble", ensemble ?? PromptTemplates.Photos) })
+        {
+            IDataView data = pictures.View(_ml, rows);
+            using ZeroShotClipTransformer classifier = _ml.Transforms.ZeroShotClip("Image", classes, model, templates).Fit(data);
+            long[] ranks = [.. classifier.Transform(data).GetColumn<float[]>("Score").Zip(rows, (scores, row) =>
+            {
+                float own = scores[Array.IndexOf(classes, row.Label)];
+                return (long)scores.Count(score => score >= own);
+            })];
+            Add(ClipRow.Of(task, prompts, ranks, classes.Length, run));
+        }
+    }
+
+    private void Add(ClipRow row)
+    {
+        _rows.Add(row);
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{row.Task}, {row.Prompts}: {row.Accuracy:P1} of {row.Queries}, chance {row.Chance:P2}, recall@10 {row.Recall10:P1}"));
+    }
+}
