@@ -1,5 +1,6 @@
 using System.Globalization;
 using FewLabels;
+using TextFewLabels;
 
 namespace Microsoft.ML.Contrastive.Benchmarks;
 
@@ -164,7 +165,7 @@ internal sealed class SentenceData
         {
             try
             {
-                rows = [.. _wordNet.Value.Definitions];
+                rows = [.. _wordNet.Value.Definitions.Select(each => new LabelledText { Label = each.Label, Text = each.Text })];
             }
             catch (DataException error)
             {

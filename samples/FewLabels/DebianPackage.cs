@@ -2,6 +2,9 @@ using System.Diagnostics;
 
 namespace FewLabels;
 
+/// <summary>The data can't be had as asked; the message says which file and what to do.</summary>
+internal sealed class DataException(string message) : Exception(message);
+
 /// <summary>A folder of our own in the user's cache.</summary>
 internal static class LocalCache
 {

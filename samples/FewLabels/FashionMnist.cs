@@ -14,9 +14,6 @@ internal sealed record ImageSet(byte[] Pixels, byte[] Labels)
     public byte[] Image(int index) => Pixels.AsSpan(index * Size, Size).ToArray();
 }
 
-/// <summary>The data can't be had as asked; the message says which file and what to do.</summary>
-internal sealed class DataException(string message) : Exception(message);
-
 /// <summary>
 /// Fashion-MNIST (Xiao, Rasul, Vollgraf 2017, MIT licence): 60,000 and 10,000 pictures of clothes in ten classes. It is
 /// looked for in the folder that the user names, in a local cache, in Debian's package, at its public address; the

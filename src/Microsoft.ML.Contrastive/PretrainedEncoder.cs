@@ -77,6 +77,31 @@ internal sealed class PretrainedEncoder(EncoderManifest manifest, nn.Module<Tens
         }
     }
 
+    /// <summary>The vectors of some texts, in their order.</summary>
+    /// <param name="texts">Any; null and blank ones have the vector of the empty text.</param>
+    /// <param name="cancellationToken">Is asked between batches.</param>
+    public float[][] ForwardTexts(IEnumerable<string?> texts, CancellationToken cancellationToken)
+    {
+        var input = (TextInput)Manifest.Input;
+        var vectors = new List<float[]>();
+        var ids = new List<int>();
+        foreach (string?[] chunk in texts.Chunk(RowsTogether))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var batch = new TextBatch(chunk.Length);
+            foreach ((int slot, string? text) in chunk.Index())
+            {
+                ids.Clear();
+                input.Encode(Tokenizer!, string.IsNullOrWhiteSpace(text) ? "" : text, ids);
+                batch.Put(slot, [.. ids]);
+            }
+            var numbers = new float[chunk.Length * input.Encoder.FeatureSize];
+            Forward(batch, chunk.Length, numbers);
+            vectors.AddRange(numbers.Chunk(input.Encoder.FeatureSize));
+        }
+        return [.. vectors];
+    }
+
     /// <summary>What the network says of all pictures of a store, as they are: [pictures, D].</summary>
     /// <param name="pictures">Sealed.</param>
     /// <param name="outputSize">D.</param>
