@@ -71,9 +71,10 @@ internal static class SentenceMethods
         new LearningMethod("simcse-supervised", "after SimCSE on triplets", Transformer, new SimCse { LearningRate = Rate(5e-4) }, LearnsFrom.Triplets, 360),
         new LearningMethod("hashed-supervised", "mean of vectors of hashed words and character trigrams, from random ones, after SimCSE on triplets", HashedTerms.Encoder, HashedTerms.Method, LearnsFrom.Triplets, 150)
         {
+            BatchSize = 64,
             Rewrite = HashedTerms.Of,
         },
-        new LearningMethod("glove-supervised", "mean of GloVe vectors weighed by rarity, after SimCSE on triplets", WordVectorMeans.Encoder, WordVectorMeans.Method, LearnsFrom.Triplets, 150),
+        new LearningMethod("glove-supervised", "mean of GloVe vectors weighed by rarity, after SimCSE on triplets", WordVectorMeans.Encoder, new SimCse(), LearnsFrom.Triplets, 150),
     ];
 
     public static IEnumerable<string> Names => All.Select(method => method.Name);
