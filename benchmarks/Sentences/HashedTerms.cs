@@ -8,7 +8,7 @@ internal static class HashedTerms
 {
     private const int Letters = 6;
 
-    public static TextMethod Method { get; } = new SimCse { LearningRate = new(5e-3, Scaling: RateScaling.None) { Schedule = new LinearRate() } };
+    public static TextMethod Method { get; } = new SimCse { LearningRate = SentenceMethods.Rate(3e-2) };
 
     public static TextEncoder Encoder(SentenceData data) => new WordVectorEncoder { VocabularySize = 30_000, Width = 512, RarityWeight = 1e-3, TokenLimit = 512 };
 

@@ -10,7 +10,7 @@ internal sealed class LearningRun(SentencesOptions options, SentenceData data, L
     private const int QuickFactor = 3;
     private readonly MLContext _ml = new(seed);
 
-    private int Steps => Math.Max(1, options.Quick ? method.Steps / QuickFactor : method.Steps);
+    private int Steps => options.Steps ?? (options.Quick ? method.Steps / QuickFactor : method.Steps);
 
     /// <param name="row">Gets the figures.</param>
     /// <exception cref="FewLabels.DataException">A file that this method needs is not there.</exception>
@@ -21,7 +21,7 @@ internal sealed class LearningRun(SentencesOptions options, SentenceData data, L
         SentenceEmbeddingEstimator estimator = Estimator(new TrainingOptions
         {
             BatchSize = Math.Min(method.BatchSize, Math.Max(2, examples.Length)),
-            Steps = Steps,
+            Steps = Math.Max(1, Steps),
             KeepFreedMemory = true,
             CheckpointFolder = checkpoints,
             CheckpointInterval = TimeSpan.FromMinutes(1),

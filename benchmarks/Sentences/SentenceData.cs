@@ -28,7 +28,7 @@ internal sealed record ScoredPair(string First, string Second, double Score);
 /// <summary>All texts that the rows of a table are made from, each read when it is first asked for.</summary>
 internal sealed class SentenceData
 {
-    private const int ProbeTraining = 4_000, ProbeTest = 2_000;
+    private const int ProbeTraining = 2_000, ProbeTest = 2_000;
     private readonly SentencesOptions _options;
     private readonly Lazy<WordNet> _wordNet;
     private readonly Lazy<IReadOnlyList<TextExample>> _triplets, _rewrites;

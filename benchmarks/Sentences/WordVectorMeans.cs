@@ -10,8 +10,6 @@ internal static class WordVectorMeans
 {
     private const double Rarity = 1e-3; // Arora, Liang, Ma 2017
 
-    public static TextMethod Method { get; } = new SimCse { LearningRate = new(2e-3, Scaling: RateScaling.None) { Schedule = new LinearRate() } };
-
     /// <summary>Weighed by rarity, to be trained.</summary>
     public static TextEncoder Encoder(SentenceData data) => new WordVectorEncoder { VectorsFrom = data.WordVectors(), RarityWeight = Rarity };
 
