@@ -18,7 +18,7 @@ internal static class ImageTextNetwork
         return tokens => nn.functional.normalize(module.Texts(tokens));
     }
 
-    /// <summary>Unit vectors of texts, [E] each, and how many were cut: <see cref="TextVectors.Of"/>.</summary>
+    /// <summary>Unit vectors of texts, [E] each, and how many were cut, as <see cref="TextVectors"/> has them.</summary>
     public static (float[][] Vectors, int Cut) EmbedTexts(this PretrainedEncoder network, IEnumerable<string?> texts, CancellationToken cancellation = default)
         => TextVectors.Of(network, network.Manifest.Pairs().Texts, texts, network.Texts(), cancellation);
 }
