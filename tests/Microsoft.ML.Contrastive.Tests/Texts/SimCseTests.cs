@@ -71,6 +71,22 @@ public sealed class SimCseTests
         Assert.True(losses[^1] < 0.6 * losses[0], $"{losses[0]} -> {losses[^1]}");
     }
 
+    [Fact]
+    public void A_batch_in_chunks_trains_as_the_whole()
+    {
+        float[][][] runs = [.. new int?[] { null, 5 }.Select(chunk =>
+        {
+            var ml = new MLContext(6);
+            IDataView data = ml.View(SmallCorpus.Make(64, 1));
+            using SentenceEmbeddingTransformer encoder = ml.Transforms.SentenceEmbedding(
+                "Features", "Text", s_small, new SimCse { MaskedWordWeight = 0.1, MatryoshkaSizes = [8] }, new TrainingOptions { Steps = 4, BatchSize = 16, ChunkSize = chunk },
+                positiveColumnName: "Positive", negativeColumnName: "Negative").Fit(data);
+            return encoder.Vectors(data);
+        })];
+        for (int row = 0; row < 64; row++)
+            Assert.All(runs[0][row].Zip(runs[1][row]), pair => Assert.Equal(pair.First, pair.Second, 1e-3));
+    }
+
     private sealed class Pair
     {
         public string First { get; set; } = "";

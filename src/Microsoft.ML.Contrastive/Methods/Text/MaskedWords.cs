@@ -20,16 +20,21 @@ internal sealed class MaskedWords : nn.Module
         RegisterComponents();
     }
 
-    /// <summary>The mean cross-entropy over hidden places, a scalar: 0 where none is hidden.</summary>
+    /// <summary>True where a word is hidden: [N, T].</summary>
+    /// <param name="seen">[N, T], as <see cref="HiddenWords"/> gives it.</param>
+    public static Tensor Hidden(Tensor seen) => seen.lt(TextNetwork.Filler);
+
+    /// <summary>The cross-entropy of each row's hidden words, added up: [N].</summary>
     /// <param name="encoder">The network.</param>
     /// <param name="tokens">[N, T], what stands there.</param>
     /// <param name="seen">[N, T], as <see cref="HiddenWords"/> gives it.</param>
-    public Tensor Loss(TextTransformerModule encoder, Tensor tokens, Tensor seen)
+    public Tensor PerRow(TextTransformerModule encoder, Tensor tokens, Tensor seen)
     {
-        Tensor hidden = seen.lt(TextNetwork.Filler), places = hidden.reshape(-1).nonzero().squeeze(1);
+        Tensor hidden = Hidden(seen), places = hidden.reshape(-1).nonzero().squeeze(1);
         Tensor last = encoder.States(where(hidden, seen.neg().sub(2), seen)).Last;
         Tensor features = norm.forward(nn.functional.gelu(dense.forward(last.flatten(0, 1).index_select(0, places))));
         Tensor logits = nn.functional.linear(features, encoder.TokenVectors, bias);
-        return nn.functional.cross_entropy(logits, tokens.reshape(-1).index_select(0, places), reduction: nn.Reduction.Sum).div(Math.Max(1, places.shape[0]));
+        Tensor each = nn.functional.cross_entropy(logits, tokens.reshape(-1).index_select(0, places), reduction: nn.Reduction.None);
+        return zeros(tokens.shape[0], each.dtype, each.device).index_add(0, places.div(tokens.shape[1], RoundingMode.floor), each, 1);
     }
 }

@@ -125,7 +125,7 @@ public sealed record SimCse : TextMethod
 }
 
 /// <summary>Encoder and MLP of <see cref="SimCse"/>.</summary>
-internal sealed class SimCseLearner : Learner
+internal sealed class SimCseLearner : Learner, IChunkedLearner
 {
     private readonly nn.Module<Tensor, Tensor> encoder;
     private readonly Linear? mlp;
@@ -144,29 +144,41 @@ internal sealed class SimCseLearner : Learner
 
     public override nn.Module<Tensor, Tensor> Encoder => encoder;
 
-    public override Tensor Loss(Views views, Step step)
+    public override Tensor Loss(Views views, Step step) => Contrast(Represent(views, step, chunk: 0), views, step);
+
+    /// <summary>The projections of each view; and behind them, where hidden words are guessed, the loss of each row's.</summary>
+    public IReadOnlyList<Tensor> Represent(Views views, Step step, int chunk)
     {
-        TextMethod.SeedDropout(this, step);
-        Tensor[] texts = [.. Enumerable.Range(0, masked_words is null ? views.Count : views.Count - 1).Select(view => views[view])];
+        TextMethod.SeedDropout(this, step, chunk);
+        Tensor[] texts = Texts(views);
         Tensor[] projected = _method.JointForward ? Project(cat(texts, 0)).chunk(texts.Length, 0) : [.. texts.Select(Project)];
+        return masked_words is null ? projected : [.. projected, masked_words.PerRow((TextTransformerModule)encoder, texts[0], views[views.Count - 1])];
+    }
+
+    public Tensor Contrast(IReadOnlyList<Tensor> representations, Views views, Step step)
+    {
+        Tensor[] texts = Texts(views), projected = [.. representations.Take(texts.Length)];
         step.Embedding = projected[0];
         Tensor? hardNegatives = projected.Length > 2 ? projected[2] : null, spared = _method.SparesDuplicates ? Duplicates(texts[0], texts[1]) : null;
         Tensor loss = _method.MatryoshkaSizes is { } sizes
             ? Cut(sizes.Append((int)projected[0].shape[1]))
-            : Contrast(projected[0], projected[1], hardNegatives);
+            : Of(projected[0], projected[1], hardNegatives);
         return masked_words is null ? loss
-            : loss.add(masked_words.Loss((TextTransformerModule)encoder, texts[0], views[views.Count - 1]), alpha: _method.MaskedWordWeight);
+            : loss.add(representations[^1].sum().div(MaskedWords.Hidden(views[views.Count - 1]).sum().clamp_min(1)), alpha: _method.MaskedWordWeight);
 
         Tensor Cut(IEnumerable<int> lengths) => lengths
-            .Select(length => Contrast(projected[0].narrow(1, 0, length), projected[1].narrow(1, 0, length), hardNegatives?.narrow(1, 0, length)))
+            .Select(length => Of(projected[0].narrow(1, 0, length), projected[1].narrow(1, 0, length), hardNegatives?.narrow(1, 0, length)))
             .Aggregate((sum, next) => sum.add(next));
 
-        Tensor Contrast(Tensor anchors, Tensor partners, Tensor? negatives) => _method.Symmetric
+        Tensor Of(Tensor anchors, Tensor partners, Tensor? negatives) => _method.Symmetric
             ? InBatchContrast.Symmetric(anchors, partners, _method.Temperature)
             : InBatchContrast.Loss(anchors, partners, _method.Temperature, negatives, _method.HardNegativeWeight, excluded: spared);
     }
 
     public override double? FlatLoss(long rows) => null; // the number of columns depends on the views
+
+    /// <summary>The views that are texts, without the one with hidden words.</summary>
+    private Tensor[] Texts(Views views) => [.. Enumerable.Range(0, masked_words is null ? views.Count : views.Count - 1).Select(view => views[view])];
 
     private Tensor Project(Tensor view) => TextHeads.Project(encoder.forward(view), mlp);
 
