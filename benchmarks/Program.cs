@@ -22,6 +22,8 @@ switch (args)
         return GpuCheck.Run();
     case ["endurance", ..]:
         return Endurance.Run(args[1..]);
+    case ["sentences", ..]:
+        return Sentences.Run(args[1..]);
     case ["survey", ..]:
         return Survey.Run(args[1..]);
     case [] or ["help"]:
@@ -39,6 +41,7 @@ internal static partial class Program
           clip           pictures and captions from nothing: new designs and concepts of emoji, CIFAR-10 by words, your own
           gpu-check      each method's first losses on the GPU against the CPU's; items a second on both
           endurance      what docs/reliability.md promises: kills, memory, mutated files, data larger than memory
+          sentences      embeddings of sentences, counted and learned: similarity, alignment, uniformity, a linear probe
           step           training steps of the small conv net against the same steps written plainly in TorchSharp;
                          with "profile" also where the time of a step goes
           step-resnet    the same for ResNet-18, which takes minutes

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Diagnostics;
 using System.IO.Compression;
 using System.Security.Cryptography;
 
@@ -14,9 +13,6 @@ internal sealed record ImageSet(byte[] Pixels, byte[] Labels)
 
     public byte[] Image(int index) => Pixels.AsSpan(index * Size, Size).ToArray();
 }
-
-/// <summary>The data can't be had as asked; the message says which file and what to do.</summary>
-internal sealed class DataException(string message) : Exception(message);
 
 /// <summary>
 /// Fashion-MNIST (Xiao, Rasul, Vollgraf 2017, MIT licence): 60,000 and 10,000 pictures of clothes in ten classes. It is
@@ -33,7 +29,7 @@ internal sealed class FashionMnist
     private static readonly DataFile TestLabels = new("t10k-labels-idx1-ubyte", 10_000, 8 + 10_000, "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34");
     private static readonly DataFile[] All = [TrainImages, TrainLabels, TestImages, TestLabels];
 
-    private const string DebianPackage = "dataset-fashion-mnist";
+    private const string DebianPackageName = "dataset-fashion-mnist";
     private const string DebianFolder = "usr/share/datasets/fashion-mnist";
 
     private static readonly string[] Addresses =
@@ -46,7 +42,7 @@ internal sealed class FashionMnist
         Ways to get Fashion-MNIST:
           1. name a folder that holds the four files, packed (.gz) or not: --data FOLDER, or the variable FASHION_MNIST
           2. put them into the cache: {CacheFolder}
-          3. on Debian or Ubuntu: apt-get update, then run this again (or apt-get install {DebianPackage})
+          3. on Debian or Ubuntu: apt-get update, then run this again (or apt-get install {DebianPackageName})
           4. download {string.Join(", ", All.Select(f => f.Name + ".gz"))}
              from {Addresses[0]}
         """;
@@ -58,7 +54,7 @@ internal sealed class FashionMnist
 
     public string Folder { get; }
 
-    public static string CacheFolder { get; } = Path.Combine(CacheRoot(), "ContrastiveML", "fashion-mnist");
+    public static string CacheFolder { get; } = LocalCache.Folder("fashion-mnist");
 
     /// <summary>Finds the data, fetching it into the cache where needed, and checks all four files.</summary>
     public static FashionMnist Open(string? namedFolder, Action<string> say)
@@ -147,7 +143,6 @@ internal sealed class FashionMnist
         return sum == file.Sha256 ? content : throw new DataException($"{path} is damaged: its SHA-256 is {sum} instead of {file.Sha256}.");
     }
 
-    /// <summary>Debian's package is unpacked, not installed: that needs no rights and changes nothing on the machine.</summary>
     private static void FromDebian(Action<string> say)
     {
         string installed = "/" + DebianFolder;
@@ -157,38 +152,14 @@ internal sealed class FashionMnist
             return;
         }
 
-        if (!OperatingSystem.IsLinux() || !File.Exists("/usr/bin/apt-get") || !File.Exists("/usr/bin/dpkg-deb"))
-        {
-            throw new DataException($"Debian's package {DebianPackage}: no apt on this machine.");
-        }
-
-        InScratchFolder(scratch =>
-        {
-            say($"Getting Debian's package {DebianPackage} (31 MB) ...");
-            string? failure = Run(scratch, "apt-get", "download", DebianPackage);
-            if (failure is not null && Environment.IsPrivilegedProcess)
-            {
-                // A fresh container has no package lists, and only root may fetch them.
-                say("apt has no package lists yet: apt-get update ...");
-                failure = Run(scratch, "apt-get", "update") ?? Run(scratch, "apt-get", "download", DebianPackage);
-            }
-
-            string? package = Directory.EnumerateFiles(scratch, "*.deb").FirstOrDefault();
-            failure ??= package is null ? "apt-get download left no file" : Run(scratch, "dpkg-deb", "-x", package, scratch);
-            if (failure is not null)
-            {
-                throw new DataException($"Debian's package {DebianPackage}: {failure}");
-            }
-
-            IntoCache(file => Read(Path.Combine(scratch, DebianFolder), file));
-        });
+        DebianPackage.Unpacked(DebianPackageName, "31 MB", say, unpacked => IntoCache(file => Read(Path.Combine(unpacked, DebianFolder), file)));
     }
 
     private static void FromPublicAddress(Action<string> say)
     {
         using var handler = new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(15) };
         using var client = new HttpClient(handler) { Timeout = TimeSpan.FromMinutes(5) };
-        InScratchFolder(scratch =>
+        DebianPackage.InScratchFolder("fashion-mnist", scratch =>
         {
             IntoCache(file =>
             {
@@ -235,46 +206,6 @@ internal sealed class FashionMnist
                 File.Delete(partial);
             }
         }
-    }
-
-    private static void InScratchFolder(Action<string> work)
-    {
-        string folder = Directory.CreateTempSubdirectory("fashion-mnist-").FullName;
-        try
-        {
-            work(folder);
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
-    }
-
-    /// <returns>Null, or the last line of what the command said when it failed.</returns>
-    private static string? Run(string folder, string command, params string[] arguments)
-    {
-        var start = new ProcessStartInfo(command, arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
-        try
-        {
-            using var process = Process.Start(start)!;
-            process.OutputDataReceived += (_, _) => { };
-            process.BeginOutputReadLine();
-            string errors = process.StandardError.ReadToEnd();
-            process.WaitForExit();
-            return process.ExitCode == 0 ? null : errors.Trim().Split('\n')[^1] is { Length: > 0 } last ? last : $"{command} ended with {process.ExitCode}";
-        }
-        catch (System.ComponentModel.Win32Exception e)
-        {
-            return $"{command}: {e.Message}";
-        }
-    }
-
-    private static string CacheRoot()
-    {
-        string? xdg = Environment.GetEnvironmentVariable("XDG_CACHE_HOME");
-        return Path.IsPathFullyQualified(xdg ?? "") ? xdg!
-            : OperatingSystem.IsLinux() ? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache")
-            : Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData);
     }
 }
 

@@ -82,8 +82,8 @@ internal sealed class ColumnReading(IHost host, IChannel channel, TrainingOption
         return classes;
     }
 
-    /// <summary>The texts of some columns, row by row, for what is learned of them before training.</summary>
-    public IEnumerable<string> Texts(IDataView input, IReadOnlyList<TextColumn> columns)
+    /// <summary>The texts of some columns, row by row; those that are blank too, as empty ones, if wanted.</summary>
+    public IEnumerable<string> Texts(IDataView input, IReadOnlyList<TextColumn> columns, bool blanks = false)
     {
         using DataViewRowCursor cursor = input.GetRowCursor(columns.Select(column => input.Schema[column.Index]));
         Func<long, ReadOnlyMemory<char>>[] readers = [.. columns.Select(column => column.CreateReader(cursor, EmptyTexts.Encode))];
@@ -95,7 +95,7 @@ internal sealed class ColumnReading(IHost host, IChannel channel, TrainingOption
                 host.CheckAlive();
             }
             foreach (Func<long, ReadOnlyMemory<char>> read in readers)
-                if (read(row) is { IsEmpty: false } text)
+                if (read(row) is var text && (blanks || !text.IsEmpty))
                     yield return text.ToString();
         }
     }

@@ -58,6 +58,9 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         /// <summary>Name of a column of texts that are like the input's and yet don't belong to them, such as contradictions. Read by Fit alone. The default value is null.</summary>
         public string? NegativeColumnName { get; init; }
 
+        /// <summary>Name of a column of classes, a key, one for each pair of text and positive: for <see cref="ConSert"/>'s joint training. Read by Fit alone. The default value is null.</summary>
+        public string? LabelColumnName { get; init; }
+
         /// <summary>What is done with texts that are null, empty or blank. The default value is <see cref="EmptyTexts.Encode"/>.</summary>
         public EmptyTexts EmptyTexts { get; init; }
 
@@ -105,8 +108,8 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         if (!Enum.IsDefined(options.EmptyTexts))
             throw new ArgumentOutOfRangeException(nameof(options.EmptyTexts), options.EmptyTexts, "Choose EmptyTexts.Encode or EmptyTexts.Fail.");
         ArgumentNullException.ThrowIfNull(options.Prompt, nameof(options.Prompt));
-        if (options.Kind != ColumnKind.Texts && (options.PositiveColumnName ?? options.NegativeColumnName) is not null)
-            throw new ArgumentException($"{options.Method.GetType().Name} takes no columns of positives or negatives: leave them out, or choose new SimCse() for texts.", nameof(options.PositiveColumnName));
+        if (options.Kind != ColumnKind.Texts && (options.PositiveColumnName ?? options.NegativeColumnName ?? options.LabelColumnName) is not null)
+            throw new ArgumentException($"{options.Method.GetType().Name} takes no columns of positives, negatives or labels: leave them out, or choose new SimCse() for texts.", nameof(options.PositiveColumnName));
         ColumnExamples.Check(options);
         _environment = environment;
         _host = environment.Register(nameof(ContrastivePretrainEstimator));
@@ -166,7 +169,7 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         int seed = ContextSettings.Seed(_environment) ?? checkpoint?.Seed ?? Random.Shared.Next();
 
         var reading = new ColumnReading(_host, channel, training);
-        using MonitoredPictures? monitored = trains ? PictureExamples.ReadMonitored(_environment, input, _options, reading) : null; // none but of pictures
+        using MonitoredExamples? monitored = trains ? ColumnExamples.ReadMonitored(_environment, input, _options, reading) : null;
         using Examples examples = ColumnExamples.Read(input, _options, previous, reading);
         RunFacts facts = Facts(examples, startsFromEarlier: previous is not null);
         ContrastiveMethod method = _options.Method.ResolveFully(facts);

@@ -80,4 +80,15 @@ internal static class ColumnExamples
             _ => PictureExamples.Read(input, options, normalization, reading),
         };
     }
+
+    /// <summary>
+    /// What <see cref="TrainingOptions.Monitor"/> measures on, or null where there is none. Read before what is trained on: a fault in it is found sooner.
+    /// </summary>
+    public static MonitoredExamples? ReadMonitored(IHostEnvironment environment, IDataView input, ContrastivePretrainEstimator.Options options, ColumnReading reading)
+        => options.Training.Monitor switch
+        {
+            null => null,
+            SimilarityMonitor pairs => MonitoredPairs.Read(pairs, reading),
+            _ => PictureExamples.ReadMonitored(environment, input, options, reading),
+        };
 }

@@ -30,7 +30,7 @@ internal static class TextVectors
 
     /// <param name="network">What computes; safe for use by many threads.</param>
     /// <param name="input">How its texts come.</param>
-    /// <param name="texts">Any; null ones have the vector of the empty text.</param>
+    /// <param name="texts">Any; null and blank ones have the vector of the empty text.</param>
     /// <param name="forward">What token ids pass, where it is not the network itself.</param>
     /// <param name="cancellation">Is asked between batches.</param>
     /// <returns>[D] each, in their order, and how many texts were longer than the network takes, and were cut.</returns>
@@ -47,7 +47,7 @@ internal static class TextVectors
             foreach ((int slot, string? text) in chunk.Index())
             {
                 ids.Clear();
-                cut += input.Encode(network.Tokenizer!, text, ids) ? 1 : 0;
+                cut += input.Encode(network.Tokenizer!, string.IsNullOrWhiteSpace(text) ? "" : text, ids) ? 1 : 0;
                 batch.Put(slot, [.. ids]);
             }
             var numbers = new float[chunk.Length * size];

@@ -20,6 +20,8 @@ internal sealed class PictureExamples : Examples
     public static void Check(ContrastivePretrainEstimator.Options options)
     {
         options.ImageShape?.Validate();
+        if (options.Training.Monitor is not (null or KnnMonitor))
+            throw new ArgumentException($"A {options.Training.Monitor.GetType().Name} watches no training on pictures: choose a KnnMonitor.", nameof(options.Training.Monitor));
         if (GivenSize(options) is { } size)
             ChooseEncoder(options, size.Height, size.Width);
         else if (options.Encoder is not null)
@@ -70,7 +72,7 @@ internal sealed class PictureExamples : Examples
     public static MonitoredPictures? ReadMonitored(
         IHostEnvironment environment, IDataView input, ContrastivePretrainEstimator.Options options, ColumnReading reading)
     {
-        if (options.Training.Monitor is not { } settings)
+        if (options.Training.Monitor is not KnnMonitor settings)
             return null;
         var trained = new ImageColumn(input.Schema, options.Input, options.ImageShape, options.MissingImages);
         int largestSide = LargestSide(GivenSize(options) ?? trained.DeclaredSize);

@@ -74,6 +74,12 @@ internal sealed class PretrainedEncoder
         }
     }
 
+    /// <summary>The vectors of some texts, in their order.</summary>
+    /// <param name="texts">Any; null and blank ones have the vector of the empty text.</param>
+    /// <param name="cancellationToken">Is asked between batches.</param>
+    public float[][] ForwardTexts(IEnumerable<string?> texts, CancellationToken cancellationToken)
+        => TextVectors.Of(this, (TextInput)Manifest.Input, texts, forward: null, cancellationToken).Vectors;
+
     /// <summary>What the network says of all pictures of a store, as they are: [pictures, D].</summary>
     /// <param name="pictures">Sealed.</param>
     /// <param name="outputSize">D.</param>

@@ -17,10 +17,10 @@ namespace Microsoft.ML.Contrastive;
 /// <param name="Seed">Decides weights, order and views.</param>
 /// <param name="Device">Where it trains.</param>
 /// <param name="Options">Validated.</param>
-/// <param name="Monitored">The pictures of its <see cref="TrainingOptions.Monitor"/>, or null.</param>
+/// <param name="Monitored">The data of its <see cref="TrainingOptions.Monitor"/>, or null.</param>
 internal sealed record PretrainingRun(
     Examples Examples, EncoderManifest Manifest, ContrastiveMethod Method, RunFacts Facts, int Seed, Device Device, TrainingOptions Options,
-    MonitoredPictures? Monitored = null)
+    MonitoredExamples? Monitored = null)
 {
     /// <summary>What makes this run another than one with other settings: kept in the model for the record.</summary>
     public static JsonObject Record(ContrastiveMethod method, RunFacts facts, int seed) => new()
@@ -58,7 +58,7 @@ internal sealed record PretrainingRun(
             pair.CopyToTarget();
         learner.to(Device).train();
         using var runner = new StepRunner(learner, Method.Optimizer!, Method.MaxGradientNorm, Method.MaxParameterGradientNorm, Options.ChunkSize);
-        using OnlineKnn? monitor = Monitored is null ? null : new OnlineKnn(Monitored, Manifest, learner.Encoder, Device);
+        using OnlineMonitor? monitor = Monitored is null ? null : new OnlineMonitor(Monitored, new PretrainedEncoder(Manifest, learner.Encoder, Device, Examples.Tokenizer));
         if (checkpoint is not null)
             Resume(checkpoint, State(), channel);
 
@@ -74,8 +74,11 @@ internal sealed record PretrainingRun(
         if (monitor is null)
             return;
         monitor.CopyBestTo(result);
-        Manifest.Training!["bestKnn"] = new JsonObject { ["accuracy"] = monitor.Best, ["step"] = monitor.BestStep, ["kept"] = Options.Monitor!.KeepBest };
-        channel.Info(string.Create(CultureInfo.InvariantCulture, $"Nearest neighbours were best after step {monitor.BestStep}: {monitor.Best:P1} right."));
+        (string name, string figure, string told) = Options.Monitor is SimilarityMonitor
+            ? ("bestSimilarity", "spearman", string.Create(CultureInfo.InvariantCulture, $"{100 * monitor.Best:f1} (Spearman's correlation times 100)"))
+            : ("bestKnn", "accuracy", string.Create(CultureInfo.InvariantCulture, $"{monitor.Best:P1} of nearest neighbours right"));
+        Manifest.Training![name] = new JsonObject { [figure] = monitor.Best, ["step"] = monitor.BestStep, ["kept"] = Options.Monitor!.KeepBest };
+        channel.Info($"The encoder was best after step {monitor.BestStep}: {told}.");
 
         IEnumerable<(string Name, Tensor Value)> State() => [.. runner.State, .. monitor?.State ?? []];
     }
@@ -136,12 +139,12 @@ internal sealed record PretrainingRun(
             Progress = new OnProgress(progress =>
             {
                 Options.Progress?.Report(progress);
-                if (sinceLogged.IsRunning && sinceLogged.Elapsed.TotalSeconds < 10 && progress.Step < progress.TotalSteps && progress.KnnAccuracy is null)
+                if (sinceLogged.IsRunning && sinceLogged.Elapsed.TotalSeconds < 10 && progress.Step < progress.TotalSteps && (progress.KnnAccuracy ?? progress.Similarity) is null)
                     return;
                 sinceLogged.Restart();
                 channel.Info(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"Step {progress.Step} of {progress.TotalSteps}, epoch {progress.Epoch}: loss {progress.Loss:f4}, rate {progress.LearningRate:g3}, {progress.ItemsPerSecond:f0} {Examples.Name}/s{(double.IsNaN(progress.EmbeddingDeviation) ? "" : $", embedding deviation {progress.EmbeddingDeviation:f3}")}, {progress.TimeLeft:hh\\:mm\\:ss} left{(progress.KnnAccuracy is { } knn ? $", nearest neighbours {knn:P1} right" : "")}"));
+                    $"Step {progress.Step} of {progress.TotalSteps}, epoch {progress.Epoch}: loss {progress.Loss:f4}, rate {progress.LearningRate:g3}, {progress.ItemsPerSecond:f0} {Examples.Name}/s{(double.IsNaN(progress.EmbeddingDeviation) ? "" : $", embedding deviation {progress.EmbeddingDeviation:f3}")}, {progress.TimeLeft:hh\\:mm\\:ss} left{(progress.KnnAccuracy is { } knn ? $", nearest neighbours {knn:P1} right" : "")}{(progress.Similarity is { } similarity ? $", similarity {100 * similarity:f1}" : "")}"));
             }),
         };
     }

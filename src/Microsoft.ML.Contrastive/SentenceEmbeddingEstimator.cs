@@ -42,6 +42,9 @@ public sealed class SentenceEmbeddingEstimator : IEstimator<SentenceEmbeddingTra
         /// <inheritdoc cref="ContrastivePretrainEstimator.Options.NegativeColumnName"/>
         public string? NegativeColumnName { get; init; }
 
+        /// <inheritdoc cref="ContrastivePretrainEstimator.Options.LabelColumnName"/>
+        public string? LabelColumnName { get; init; }
+
         /// <inheritdoc cref="ContrastivePretrainEstimator.Options.EmptyTexts"/>
         public EmptyTexts EmptyTexts { get; init; }
 
@@ -73,12 +76,13 @@ public sealed class SentenceEmbeddingEstimator : IEstimator<SentenceEmbeddingTra
             Training = options.Training,
             PositiveColumnName = options.PositiveColumnName,
             NegativeColumnName = options.NegativeColumnName,
+            LabelColumnName = options.Method is null ? null : options.LabelColumnName,
             EmptyTexts = options.EmptyTexts,
             Prompt = options.Prompt,
             TransformBatchSize = options.TransformBatchSize,
         });
-        if (options.Method is null && (options.PositiveColumnName ?? options.NegativeColumnName) is not null)
-            throw new ArgumentException("Positives and negatives are for training: give a method too, such as new SimCse().", nameof(options.Method));
+        if (options.Method is null && (options.PositiveColumnName ?? options.NegativeColumnName ?? options.LabelColumnName) is not null)
+            throw new ArgumentException("Positives, negatives and labels are for training: give a method too, such as new SimCse().", nameof(options.Method));
         _training = options.Method is null ? null : training;
     }
 

@@ -24,8 +24,6 @@ public sealed class SentenceEmbeddingTransformer : FeaturesTransformer
 
     private protected override VersionInfo SavedVersion => Version();
 
-    private TextInput Texts => (TextInput)Manifest.Input;
-
     /// <summary>
     /// This encoder as an estimator that does not train again, so that a chain with a trainer behind it can be fitted many
     /// times, by cross-validation for instance.
@@ -39,8 +37,23 @@ public sealed class SentenceEmbeddingTransformer : FeaturesTransformer
     public float[][] Embed(IEnumerable<string?> texts, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(texts);
-        return TextVectors.Of(Weights, Texts, texts, forward: null, cancellationToken).Vectors;
+        return Weights.ForwardTexts(texts, cancellationToken);
     }
+
+    /// <summary>
+    /// Hard negatives for pairs: for each text, of the positives of other rows the one that this encoder finds nearest and yet not too near. Train on with them as
+    /// <see cref="SentenceEmbeddingEstimator.Options.NegativeColumnName"/>.
+    /// </summary>
+    /// <param name="pairs">The pairs, at least two.</param>
+    /// <param name="positiveColumnName">Name of the column of positives; the texts are in this encoder's own column.</param>
+    /// <param name="skip">How many of the nearest are left out first, at least 0: some are true positives that nobody marked. The default value is 0.</param>
+    /// <param name="mostShare">
+    /// A negative's cosine is at most this share of the own positive's, above 0 to 1 (Moreira et al. 2024 have 0.95, the default); where none is left, the farthest that was looked at.
+    /// </param>
+    /// <returns>One text for each row, in the rows' order; never one that reads as the row's text or its positive.</returns>
+    /// <exception cref="ArgumentException">A column is missing or of another type, or all positives are the same.</exception>
+    public IReadOnlyList<string> MineHardNegatives(IDataView pairs, string positiveColumnName, int skip = 0, double mostShare = 0.95)
+        => HardNegatives.Mine(Weights, pairs, positiveColumnName, skip, mostShare);
 
     /// <summary>
     /// Writes the encoder as a folder that <see cref="TextEncoder.FromFolder"/> and Python's sentence-transformers open: whole or not at all. A prompt is not in it.

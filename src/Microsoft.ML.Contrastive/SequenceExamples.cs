@@ -25,7 +25,7 @@ internal sealed class SequenceExamples : Examples
         if (options.ImageShape is not null || options.ImageSize is not null)
             throw new ArgumentException("A column holds pictures or sequences: give an ImageShape (and ImageSize), or a SequenceShape, not both.", nameof(options.Sequence));
         if (options.Training.Monitor is not null)
-            throw new ArgumentException("A Monitor watches the training of pictures alone: leave TrainingOptions.Monitor out for sequences, and measure with mlContext.Representation() afterwards.", nameof(options.Training.Monitor));
+            throw new ArgumentException("A Monitor watches the training of pictures and texts alone: leave TrainingOptions.Monitor out for sequences, and measure with mlContext.Representation() afterwards.", nameof(options.Training.Monitor));
         if (options.Method.Augmentations is not null)
             throw new ArgumentException($"Augmentations of {options.Method.GetType().Name} are for pictures: leave them out for sequences.", nameof(options.Method.Augmentations));
         ChooseEncoder(options).CheckLength(shape.Length);

@@ -9,9 +9,11 @@ internal sealed class TextExamples : Examples
 {
     private readonly TokenStore _store;
     private readonly TextStart _start;
-    private readonly int _texts;
+    private readonly int _texts, _classes;
+    private readonly long[] _labels;
 
-    private TextExamples(TokenStore store, TextStart start, int texts) => (_store, _start, _texts) = (store, start, texts);
+    private TextExamples(TokenStore store, TextStart start, int texts, long[] labels, int classes)
+        => (_store, _start, _texts, _labels, _classes) = (store, start, texts, labels, classes);
 
     public override string Name => "texts";
 
@@ -26,13 +28,13 @@ internal sealed class TextExamples : Examples
     {
         if (options.ImageShape is not null || options.ImageSize is not null || options.Sequence is not null)
             throw new ArgumentException($"{options.Method.GetType().Name} learns from texts: leave out ImageShape, ImageSize and Sequence, or choose another method.", nameof(options.Method));
-        if (options.Training.Monitor is not null)
-            throw new ArgumentException("A Monitor watches the training of pictures alone: leave TrainingOptions.Monitor out for texts, and measure with mlContext.Representation() afterwards.", nameof(options.Training.Monitor));
+        if (options.Training.Monitor is not (null or SimilarityMonitor))
+            throw new ArgumentException($"A {options.Training.Monitor.GetType().Name} watches no training on texts: choose a SimilarityMonitor, or measure with mlContext.Representation() afterwards.", nameof(options.Training.Monitor));
         if (options.NegativeColumnName is not null && options.PositiveColumnName is null)
             throw new ArgumentException("A hard negative stands beside a positive: set PositiveColumnName too.", nameof(options.PositiveColumnName));
         if (options.Prompt.Length > TextInput.LongestPrompt)
             throw new ArgumentException($"The prompt has {options.Prompt.Length} characters; {TextInput.LongestPrompt} are the most.", nameof(options.Prompt));
-        ((TextMethod)options.Method).CheckTexts(ColumnNames(options).Count);
+        ((TextMethod)options.Method).CheckTexts(ColumnNames(options).Count, hasLabels: options.LabelColumnName is not null);
         if (options.Encoder is { } encoder && encoder is not TextEncoder)
             throw new ArgumentException($"A {encoder.GetType().Name} takes no texts: leave the encoder out, or choose a TextEncoder.", nameof(options.Encoder));
     }
@@ -45,6 +47,7 @@ internal sealed class TextExamples : Examples
     {
         IReadOnlyList<string> names = ColumnNames(options);
         TextColumn[] columns = [.. names.Select(name => new TextColumn(input.Schema, name))];
+        KeyLabelColumn? label = options.LabelColumnName is null ? null : new KeyLabelColumn(input.Schema, options.LabelColumnName, isNeeded: true);
         TextStart start = earlier is { Tokenizer: { } tokenizer, Manifest.Input: TextInput text }
             ? new TextStart(text.Encoder, tokenizer, null)
             : TextStart.Create((TextEncoder?)options.Encoder ?? TextEncoder.Small(), () => reading.Texts(input, columns));
@@ -54,7 +57,7 @@ internal sealed class TextExamples : Examples
         try
         {
             long cut = 0;
-            reading.Read(input, columns[0].Index, string.Join("', '", names), "text", row =>
+            long[] labels = reading.Read(input, columns[0].Index, string.Join("', '", names), "text", row =>
             {
                 Func<long, ReadOnlyMemory<char>>[] readers = [.. columns.Select(column => column.CreateReader(row, options.EmptyTexts))];
                 var ids = new List<int>();
@@ -74,12 +77,12 @@ internal sealed class TextExamples : Examples
                     store.Add(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(ids));
                     return true;
                 };
-            }, more: columns.Skip(1).Select(column => column.Index));
+            }, label?.Rows, more: columns.Skip(1).Select(column => column.Index));
             if (cut > 0)
                 reading.Warn($"{cut} texts were longer than the encoder's {start.Encoder.MaxTokens} tokens, and were cut.");
             store.Seal();
             reading.Log(store.ScratchLength, "token ids");
-            return new TextExamples(store, start, columns.Length) { Input = texts };
+            return new TextExamples(store, start, columns.Length, labels, label?.Count ?? 0) { Input = texts };
         }
         catch
         {
@@ -93,26 +96,36 @@ internal sealed class TextExamples : Examples
         {
             Encoder = Input.Network,
             TextsPerExample = _texts,
+            Classes = _classes,
             StartsPretrained = _start.IsPretrained,
         };
 
-    public override string Fingerprint() => _store.Fingerprint();
+    public override string Fingerprint()
+        => _classes == 0 ? _store.Fingerprint() : Checkpoint.Digest(stream =>
+        {
+            stream.Write(System.Text.Encoding.ASCII.GetBytes(_store.Fingerprint()));
+            stream.Write(System.Runtime.InteropServices.MemoryMarshal.AsBytes<long>(_labels));
+        });
 
     /// <summary>Token ids of each view, filled to the longest of the batch: [N, T].</summary>
     public override BatchMaker CreateMaker(ContrastiveMethod method)
     {
         var recipe = (TextMethod)method;
+        var tokens = new TokenKinds(Tokenizer.Vocabulary.Count, Tokenizer.IsSpecial, Tokenizer.MaskId);
         return (rows, epoch, seed) =>
         {
             _store.Prefetch(rows, CLibrary.ReadAhead);
             var examples = new IReadOnlyList<int[]>[rows.Length];
             for (int i = 0; i < rows.Length; i++)
-                examples[i] = recipe.MakeViews(_store[rows[i]], Tokenizer.IsSpecial, new SeededRandom(seed, (ulong)epoch, (ulong)rows[i]));
+                examples[i] = recipe.MakeViews(_store[rows[i]], tokens, new SeededRandom(seed, (ulong)epoch, (ulong)rows[i]));
             int longest = examples.Max(views => views.Max(view => view.Length));
-            return new Views([.. Enumerable.Range(0, examples[0].Count).Select(view => TextTensors.Of([.. examples.Select(views => views[view])], longest))])
-            {
-                RowIndices = Views.IndicesOf(rows),
-            };
+            Tensor[] made = [.. Enumerable.Range(0, examples[0].Count).Select(view => TextTensors.Of([.. examples.Select(views => views[view])], longest))];
+            if (_classes == 0)
+                return new Views(made) { RowIndices = Views.IndicesOf(rows) };
+            long[] labels = new long[rows.Length];
+            for (int i = 0; i < labels.Length; i++)
+                labels[i] = _labels[rows[i]];
+            return new Views(made) { RowIndices = Views.IndicesOf(rows), Labels = tensor(labels) };
         };
     }
 

@@ -7,7 +7,11 @@ internal static class BuiltProgram
 {
     public static string Benchmarks { get; } = In("benchmarks", "ContrastiveML.Benchmarks.dll");
 
-    public static string FewLabels { get; } = In(Path.Combine("samples", "FewLabels"), "FewLabels.dll");
+    public static string FewLabels { get; } = Sample("FewLabels");
+
+    public static string TextFewLabels { get; } = Sample("TextFewLabels");
+
+    public static string SentenceSearch { get; } = Sample("SentenceSearch");
 
     /// <summary>Runs one of them to its end.</summary>
     public static (int ExitCode, string Output, string Error) Run(string program, params string[] arguments) => RunCommand("dotnet", [program, .. arguments]);
@@ -20,6 +24,8 @@ internal static class BuiltProgram
         process.WaitForExit();
         return (process.ExitCode, output.Result, error.Result);
     }
+
+    private static string Sample(string name) => In(Path.Combine("samples", name), $"{name}.dll");
 
     private static string In(string project, string file)
     {

@@ -25,6 +25,9 @@ public sealed record RunFacts(long Rows, int BatchSize, long TotalSteps, int Ima
     /// <summary>Texts of an example, 1 to 3; 0, the default, where the examples are no texts.</summary>
     public int TextsPerExample { get; init; }
 
+    /// <summary>Classes of the examples' labels; 0, the default, where there are none.</summary>
+    public int Classes { get; init; }
+
     /// <summary>True where training goes on from learned weights: a published model's, or an earlier encoder's.</summary>
     public bool StartsPretrained { get; init; }
 

@@ -16,13 +16,13 @@ public static class InBatchContrast
 {
     /// <summary>The loss, a scalar: 0 for a batch of one row without further columns, which teaches nothing.</summary>
     /// <inheritdoc cref="Logits"/>
-    public static Tensor Loss(Tensor anchors, Tensor partners, double temperature, Tensor? hardNegatives = null, double hardNegativeWeight = 0, Tensor? queue = null)
-        => PerRow(anchors, partners, temperature, hardNegatives, hardNegativeWeight, queue).mean();
+    public static Tensor Loss(Tensor anchors, Tensor partners, double temperature, Tensor? hardNegatives = null, double hardNegativeWeight = 0, Tensor? queue = null, Tensor? excluded = null)
+        => PerRow(anchors, partners, temperature, hardNegatives, hardNegativeWeight, queue, excluded).mean();
 
     /// <summary>The loss of each row: [N].</summary>
     /// <inheritdoc cref="Logits"/>
-    public static Tensor PerRow(Tensor anchors, Tensor partners, double temperature, Tensor? hardNegatives = null, double hardNegativeWeight = 0, Tensor? queue = null)
-        => OwnColumn(Logits(anchors, partners, temperature, hardNegatives, hardNegativeWeight, queue));
+    public static Tensor PerRow(Tensor anchors, Tensor partners, double temperature, Tensor? hardNegatives = null, double hardNegativeWeight = 0, Tensor? queue = null, Tensor? excluded = null)
+        => OwnColumn(Logits(anchors, partners, temperature, hardNegatives, hardNegativeWeight, queue, excluded));
 
     /// <summary>[N, N + further columns]: every row's cosine with every partner, hard negative and queued row, divided by the temperature.</summary>
     /// <param name="anchors">[N, D], of any length: rows are made unit here.</param>
@@ -33,14 +33,25 @@ public static class InBatchContrast
     /// w, the logarithm of how many times an anchor's own hard negative counts: added to its logit after the division. The default value is 0.
     /// </param>
     /// <param name="queue">[K, D] or null: rows of earlier batches. They are made unit. No gradient.</param>
-    public static Tensor Logits(Tensor anchors, Tensor partners, double temperature, Tensor? hardNegatives = null, double hardNegativeWeight = 0, Tensor? queue = null)
+    /// <param name="excluded">
+    /// [N, N] of bool or null: true where partner j, though not in anchor i's row, is no negative of it, such as an equal text. Its logit is minus infinity. The diagonal must be false.
+    /// </param>
+    public static Tensor Logits(
+        Tensor anchors, Tensor partners, double temperature, Tensor? hardNegatives = null, double hardNegativeWeight = 0, Tensor? queue = null, Tensor? excluded = null)
     {
         ShapeCheck.SameMatrices(anchors, partners);
         ShapeCheck.Positive(temperature);
         if (!double.IsFinite(hardNegativeWeight))
             throw new ArgumentOutOfRangeException(nameof(hardNegativeWeight), hardNegativeWeight, "The weight of hard negatives must be finite.");
         Tensor rows = normalize(anchors);
-        var columns = new List<Tensor> { Against(partners) };
+        Tensor own = Against(partners);
+        if (excluded is not null)
+        {
+            if (excluded.dtype != ScalarType.Bool || !excluded.shape.AsSpan().SequenceEqual(own.shape))
+                throw new ArgumentException($"What is excluded must be [{own.shape[0]}, {own.shape[1]}] of bool, not [{string.Join(", ", excluded.shape)}] of {excluded.dtype}.", nameof(excluded));
+            own = own.masked_fill(excluded, double.NegativeInfinity);
+        }
+        var columns = new List<Tensor> { own };
         if (hardNegatives is not null)
         {
             ShapeCheck.SameMatrices(anchors, hardNegatives);

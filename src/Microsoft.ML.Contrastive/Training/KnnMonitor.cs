@@ -9,7 +9,7 @@ namespace Microsoft.ML.Contrastive;
 /// Both are read as Fit reads its pictures, each within a <see cref="TrainingOptions.MemoryBudget"/> of its own. Whoever keeps the best,
 /// or stops, by these figures has chosen by <see cref="Queries"/>: take held-out training pictures, and report on others.
 /// </remarks>
-public sealed record KnnMonitor
+public sealed record KnnMonitor : TrainingMonitor
 {
     /// <summary>Labelled pictures whose classes vote, in columns of the same names and kinds as Fit's.</summary>
     public required IDataView Bank { get; init; }
@@ -26,28 +26,13 @@ public sealed record KnnMonitor
     /// <summary>t of the votes exp(cosine / t), above 0. The default value is 0.1, as on CIFAR-10; ImageNet's is 0.07.</summary>
     public double Temperature { get; init; } = 0.1;
 
-    /// <summary>Epochs between two measures, at least 1. The default value is 1. The last step is always measured.</summary>
-    public int EveryEpochs { get; init; } = 1;
-
-    /// <summary>Steps between two measures, at least 1; wins over <see cref="EveryEpochs"/>. The default value is null.</summary>
-    public int? EverySteps { get; init; }
-
-    /// <summary>
-    /// True: Fit returns the encoder as it was when its accuracy was highest, the first of equals. False, the default: as it is at the end.
-    /// </summary>
-    public bool KeepBest { get; init; }
-
-    /// <summary>Whether a measure is due once so many steps are done.</summary>
-    internal bool IsDue(long done, RunFacts facts) => done == facts.TotalSteps || done % (EverySteps ?? EveryEpochs * facts.StepsPerEpoch) == 0;
-
-    internal void Validate()
+    internal override void Validate()
     {
+        base.Validate();
         ArgumentNullException.ThrowIfNull(Bank, $"{nameof(TrainingOptions.Monitor)}.{nameof(Bank)}");
         ArgumentNullException.ThrowIfNull(Queries, $"{nameof(TrainingOptions.Monitor)}.{nameof(Queries)}");
         ArgumentException.ThrowIfNullOrEmpty(LabelColumnName, nameof(LabelColumnName));
         ArgumentOutOfRangeException.ThrowIfLessThan(K, 1, nameof(K));
         RowCheck.Positive(Temperature, nameof(Temperature));
-        ArgumentOutOfRangeException.ThrowIfLessThan(EveryEpochs, 1, nameof(EveryEpochs));
-        ArgumentOutOfRangeException.ThrowIfLessThan(EverySteps ?? 1, 1, nameof(EverySteps));
     }
 }

@@ -50,11 +50,11 @@ internal static class TrainingLoop
                     $"The loss became {result.Loss} at step {index} of {facts.TotalSteps}. Lower the learning rate (now {rate:g3}), lengthen the warm-up, or set MaxGradientNorm on the method.");
             if (index % StepsBetweenTrims == StepsBetweenTrims - 1)
                 host.TrimMemory();
-            double? accuracy = null;
+            double? figure = null;
             if (measures)
             {
                 clock.Stop(); // it is no training
-                accuracy = host.Measure!(index + 1);
+                figure = host.Measure!(index + 1);
                 clock.Start();
             }
             if (index + 1 == facts.TotalSteps || (index + 1) % (options.CheckpointSteps ?? long.MaxValue) == 0 || sinceCheckpoint.Elapsed >= options.CheckpointInterval)
@@ -74,7 +74,8 @@ internal static class TrainingLoop
                 (done - reported) * options.BatchSize / Math.Max((now - reportedAt).TotalSeconds, 1e-9),
                 now / (done - firstStep) * (facts.TotalSteps - done), result.EmbeddingDeviation, flat)
             {
-                KnnAccuracy = accuracy,
+                KnnAccuracy = options.Monitor is KnnMonitor ? figure : null,
+                Similarity = options.Monitor is SimilarityMonitor ? figure : null,
             });
             (lossSum, reported, reportedAt) = (0, done, now);
         }
@@ -86,7 +87,7 @@ internal static class TrainingLoop
 /// <param name="CheckAlive">Throws when the host wants to stop.</param>
 /// <param name="TrimMemory">Gives freed native memory back; called now and then.</param>
 /// <param name="KeepCheckpoint">Keeps the state after so many steps; null where none is kept.</param>
-/// <param name="Measure">The accuracy after so many steps, for <see cref="TrainingOptions.Monitor"/>.</param>
+/// <param name="Measure">The figure after so many steps, for <see cref="TrainingOptions.Monitor"/>.</param>
 internal sealed record LoopHost(
     Action<string> Warn, Action CheckAlive, Action TrimMemory, Action<long>? KeepCheckpoint = null, Func<long, double>? Measure = null);
 

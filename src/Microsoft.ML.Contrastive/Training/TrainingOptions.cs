@@ -65,8 +65,11 @@ public sealed record TrainingOptions
     /// <summary>Steps between two reports, at least 1. The default value is 10.</summary>
     public int ReportEvery { get; init; } = 10;
 
-    /// <summary>Labelled pictures by which training is watched, and its best encoder kept. The default value is null: none.</summary>
-    public KnnMonitor? Monitor { get; init; }
+    /// <summary>
+    /// By what training is watched, and its best encoder kept: a <see cref="KnnMonitor"/> for pictures, a <see cref="SimilarityMonitor"/> for texts. The default value is null:
+    /// nothing.
+    /// </summary>
+    public TrainingMonitor? Monitor { get; init; }
 
     /// <summary>Stops training between two steps with an <see cref="OperationCanceledException"/>, after a checkpoint where there is a <see cref="CheckpointFolder"/>.</summary>
     public CancellationToken CancellationToken { get; init; }

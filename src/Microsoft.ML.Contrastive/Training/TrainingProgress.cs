@@ -18,4 +18,7 @@ public sealed record TrainingProgress(
 {
     /// <summary>Share of the <see cref="KnnMonitor"/>'s queries whose class was found after this step; null where none was measured.</summary>
     public double? KnnAccuracy { get; init; }
+
+    /// <summary>Spearman's correlation of the <see cref="SimilarityMonitor"/>'s pairs after this step, -1 to 1; null where none was measured.</summary>
+    public double? Similarity { get; init; }
 }

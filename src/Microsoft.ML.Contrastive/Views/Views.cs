@@ -9,7 +9,7 @@ namespace Microsoft.ML.Contrastive;
 public sealed class Views : IDisposable
 {
     private readonly Tensor[] _views;
-    private readonly Tensor? _rowIndices;
+    private readonly Tensor? _rowIndices, _labels;
 
     /// <summary>Takes ownership of one tensor per view; all have the same number of rows.</summary>
     /// <exception cref="ArgumentException">No view, or views with different numbers of rows.</exception>
@@ -22,6 +22,8 @@ public sealed class Views : IDisposable
             throw new ArgumentException("All views of a batch must have the same number of rows.", nameof(views));
         _views = views;
     }
+
+    private Views(Tensor[] views, Tensor? rowIndices, Tensor? labels) => (_views, _rowIndices, _labels) = (views, rowIndices, labels);
 
     /// <summary>How many views each example has.</summary>
     public int Count => _views.Length;
@@ -41,6 +43,17 @@ public sealed class Views : IDisposable
         init => _rowIndices = value.dim() == 1 && value.shape[0] == Rows && value.dtype == ScalarType.Int64
             ? value
             : throw new ArgumentException($"Row indices must be [{Rows}] of int64, not [{string.Join(", ", value.shape)}] of {value.dtype}.", nameof(value));
+    }
+
+    /// <summary>The class of each row, from 0, where the data has some: [N] of int64, on the views' device. Disposed with the views.</summary>
+    /// <exception cref="InvalidOperationException">The views were made without.</exception>
+    /// <exception cref="ArgumentException">Set to something else than [N] of int64.</exception>
+    public Tensor Labels
+    {
+        get => _labels ?? throw new InvalidOperationException("These views have no labels: set Labels where they are made.");
+        init => _labels = value.dim() == 1 && value.shape[0] == Rows && value.dtype == ScalarType.Int64
+            ? value
+            : throw new ArgumentException($"Labels must be [{Rows}] of int64, not [{string.Join(", ", value.shape)}] of {value.dtype}.", nameof(value));
     }
 
     /// <summary>Rows of the data as <see cref="RowIndices"/> has them.</summary>
@@ -78,9 +91,7 @@ public sealed class Views : IDisposable
         if (_views[0].device == device)
             return this;
         using (this)
-            return _rowIndices is null
-                ? new Views([.. _views.Select(view => view.to(device))])
-                : new Views([.. _views.Select(view => view.to(device))]) { RowIndices = _rowIndices.to(device) };
+            return new Views([.. _views.Select(view => view.to(device))], _rowIndices?.to(device), _labels?.to(device));
     }
 
     /// <inheritdoc/>
@@ -89,5 +100,6 @@ public sealed class Views : IDisposable
         foreach (Tensor view in _views)
             view.Dispose();
         _rowIndices?.Dispose();
+        _labels?.Dispose();
     }
 }

@@ -85,6 +85,41 @@ public sealed class SentenceEmbeddingTests
         }
     }
 
+    [Theory]
+    [InlineData(TextAugmentation.Adversarial, TextAugmentation.Dropout)]
+    [InlineData(TextAugmentation.TokenCutoff, TextAugmentation.Shuffle)]
+    public void ConSert_learns_jointly_from_pairs_with_classes(TextAugmentation first, TextAugmentation second)
+    {
+        var ml = new MLContext(5);
+        SmallCorpus.Row[] held = SmallCorpus.Make(60, 7);
+        // Half of the pairs belong together, half do not.
+        IEnumerable<SmallCorpus.Row> Pairs(IEnumerable<SmallCorpus.Row> rows) => rows.SelectMany(row => new[]
+        {
+            new SmallCorpus.Row { Text = row.Text, Positive = row.Positive, Kind = "same" }, new SmallCorpus.Row { Text = row.Text, Positive = row.Negative, Kind = "other" },
+        });
+        IDataView data = ml.View(Pairs(SmallCorpus.Make(192, 2)));
+        IDataView labelled = ml.Transforms.Conversion.MapValueToKey("Kind").Fit(data).Transform(data);
+        var options = new SentenceEmbeddingEstimator.Options
+        {
+            OutputColumnName = "Features", InputColumnName = "Text", Encoder = s_small, Method = new ConSert { First = first, Second = second, LearningRate = new(2e-3, Scaling: RateScaling.None) },
+            Training = new TrainingOptions { Epochs = 10, BatchSize = 32 }, PositiveColumnName = "Positive", LabelColumnName = "Kind",
+        };
+        using SentenceEmbeddingTransformer untrained = ml.Transforms.SentenceEmbedding(options).Untrained(labelled), trained = ml.Transforms.SentenceEmbedding(options).Fit(labelled);
+        double before = Contrast(untrained), after = Contrast(trained);
+        Assert.True(after > before + 0.1, $"cosine within less between kinds: {before:f2} -> {after:f2}");
+        Assert.Contains("LabelColumnName", Assert.Throws<ArgumentException>(() => ml.Transforms.SentenceEmbedding(options with { LabelColumnName = null })).Message, StringComparison.Ordinal);
+        Assert.Contains("leave LabelColumnName out", Assert.Throws<ArgumentException>(() => ml.Transforms.SentenceEmbedding(options with { Method = new SimCse() })).Message, StringComparison.Ordinal);
+        Assert.Contains("needs a classifier", Assert.Throws<ArgumentException>(
+            () => ml.Transforms.SentenceEmbedding("F", "Text", s_small, new ConSert { First = TextAugmentation.Adversarial }, s_short).Fit(data)).Message, StringComparison.Ordinal);
+
+        double Contrast(SentenceEmbeddingTransformer encoder)
+        {
+            CancellationToken token = TestContext.Current.CancellationToken;
+            float[][] texts = encoder.Embed(held.Select(row => row.Text), token), positives = encoder.Embed(held.Select(row => row.Positive), token), negatives = encoder.Embed(held.Select(row => row.Negative), token);
+            return Enumerable.Range(0, held.Length).Average(i => SmallCorpus.Cosine(texts[i], positives[i]) - SmallCorpus.Cosine(texts[i], negatives[i]));
+        }
+    }
+
     [Fact]
     public void A_text_has_the_same_vector_in_any_company_and_order()
     {

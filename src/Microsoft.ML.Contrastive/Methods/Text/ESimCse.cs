@@ -66,8 +66,8 @@ public sealed record ESimCse : TextMethod
     }
 
     /// <summary>The text, and the text with repetitions; new ones each epoch.</summary>
-    internal override IReadOnlyList<int[]> MakeViews(int[][] texts, Func<int, bool> isSpecial, SeededRandom random)
-        => [texts[0], WordRepetition.Repeat(texts[0], isSpecial, RepetitionRate, ReleasedCode, random)];
+    internal override IReadOnlyList<int[]> MakeViews(int[][] texts, TokenKinds tokens, SeededRandom random)
+        => [texts[0], WordRepetition.Repeat(texts[0], tokens.IsSpecial, RepetitionRate, ReleasedCode, random)];
 
     /// <inheritdoc/>
     public override Learner CreateLearner(LearnerSetup setup) => new ESimCseLearner(this, setup);

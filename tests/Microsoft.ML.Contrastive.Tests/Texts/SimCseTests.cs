@@ -1,0 +1,136 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Contrastive.Tests.Texts;
+
+/// <summary>What SimCSE can do beside its objective: duplicates, hidden words, watching, mining.</summary>
+public sealed class SimCseTests
+{
+    private static readonly TextTransformer s_small = new() { VocabularySize = 400, Width = 16, Depth = 1, Heads = 2, TokenLimit = 24, Dropout = 0, AttentionDropout = 0 };
+
+    [Fact]
+    public void Texts_that_read_the_same_are_not_each_others_negatives()
+    {
+        using var generator = new Generator(1);
+        var facts = new RunFacts(8, 4, 10, 0, 0, 0, 16) { TextsPerExample = 2, Encoder = s_small };
+        Tensor texts = tensor(new long[,] { { 5, 6, -1 }, { 7, 8, 9 }, { 7, 8, 9 }, { 10, -1, -1 } });
+        Tensor positives = tensor(new long[,] { { 11, 12, -1 }, { 13, -1, -1 }, { 14, 15, -1 }, { 11, 12, -1 } }); // row 3's reads as row 0's
+        double spared = Loss(new SimCse { KeepsMlp = false }), counted = Loss(new SimCse { KeepsMlp = false, SparesDuplicates = false });
+        Assert.True(spared < counted - 0.01, $"{spared} against {counted}");
+
+        double Loss(SimCse method)
+        {
+            using var same = new Generator(3);
+            using Learner learner = ((SimCse)method.Resolve(facts)).CreateLearner(new LearnerSetup(() => s_small.Build(same), 16, same, facts));
+            using var views = new Views(texts.clone(), positives.clone());
+            return learner.Loss(views, new Step(0, 10, 1)).ToDouble();
+        }
+    }
+
+    [Fact]
+    public void Excluded_columns_count_as_if_they_were_not_there()
+    {
+        Tensor anchors = tensor(new[,] { { 1.0, 0.2 }, { 0.1, 1 }, { -1, 0.3 } }), partners = tensor(new[,] { { 0.9, 0.1 }, { 0.3, 0.8 }, { -0.7, 0.2 } });
+        Tensor excluded = tensor(new[,] { { false, false, true }, { false, false, false }, { false, false, false } });
+        Tensor perRow = InBatchContrast.PerRow(anchors, partners, 0.5, excluded: excluded);
+        TensorAssert.Equal(InBatchContrast.PerRow(anchors.narrow(0, 0, 2), partners.narrow(0, 0, 2), 0.5)[0], perRow[0], 1e-12);
+        TensorAssert.Equal(InBatchContrast.PerRow(anchors, partners, 0.5)[1], perRow[1], 1e-12);
+        Assert.Throws<ArgumentException>(() => InBatchContrast.PerRow(anchors, partners, 0.5, excluded: tensor(new[] { true })));
+    }
+
+    [Fact]
+    public void Words_are_hidden_as_in_BERT_and_guessing_them_is_learned()
+    {
+        var tokens = new TokenKinds(100, id => id < 5, 4);
+        var shown = new Dictionary<string, int> { ["mask"] = 0, ["same"] = 0, ["other"] = 0 };
+        int hidden = 0, words = 0;
+        for (int row = 0; row < 2000; row++)
+        {
+            int[] ids = [2, 50, 51, 52, 53, 54, 55, 56, 57, 3], seen = HiddenWords.Hide(ids, tokens, new SeededRandom(1, 0, (ulong)row));
+            Assert.Equal((2, 3), (seen[0], seen[^1]));
+            for (int place = 1; place < 9; place++, words++)
+                if (seen[place] != ids[place])
+                {
+                    hidden++;
+                    int there = -2 - seen[place];
+                    Assert.InRange(there, 0, 99);
+                    shown[there == 4 ? "mask" : there == ids[place] ? "same" : "other"]++;
+                }
+        }
+        Assert.Equal(0.15, hidden / (double)words, 0.01);
+        Assert.Equal(0.8, shown["mask"] / (double)hidden, 0.03);
+        Assert.Equal(0.1, shown["same"] / (double)hidden, 0.03);
+
+        // With the weight so high that the rest does not matter, the loss falls well below guessing at random.
+        var ml = new MLContext(2);
+        var losses = new List<double>();
+        using SentenceEmbeddingTransformer encoder = ml.Transforms.SentenceEmbedding(
+            "Features", "Text", s_small with { Width = 32 }, new SimCse { MaskedWordWeight = 100, LearningRate = new(5e-3, Scaling: RateScaling.None) },
+            new TrainingOptions { Steps = 120, BatchSize = 32, ReportEvery = 20, Progress = new OnProgress(report => losses.Add(report.Loss)) })
+            .Fit(ml.View(SmallCorpus.Make(128, 1)));
+        Assert.True(losses[^1] < 0.6 * losses[0], $"{losses[0]} -> {losses[^1]}");
+    }
+
+    private sealed class Pair
+    {
+        public string First { get; set; } = "";
+
+        public string Second { get; set; } = "";
+
+        public float Score { get; set; }
+    }
+
+    private static IDataView Pairs(MLContext ml) => ml.Data.LoadFromEnumerable(SmallCorpus.Make(40, 9).SelectMany(row => new[]
+    {
+        new Pair { First = row.Text, Second = row.Positive, Score = 1 }, new Pair { First = row.Text, Second = row.Negative, Score = 0 },
+    }));
+
+    [Fact]
+    public void A_run_is_watched_by_scored_pairs_and_its_best_encoder_kept()
+    {
+        var ml = new MLContext(4);
+        var figures = new Dictionary<long, double>();
+        IDataView data = ml.View(SmallCorpus.Make(128, 1)), pairs = Pairs(ml);
+        var training = new TrainingOptions { Steps = 12, BatchSize = 32, Progress = new OnProgress(report => { if (report.Similarity is { } figure) figures[report.Step] = figure; }) };
+        // A rate that is far too high after a few steps: the best is not the last.
+        var method = new SimCse { LearningRate = new(0.02, Scaling: RateScaling.None) { Schedule = new ConstantRate() } };
+        using SentenceEmbeddingTransformer encoder = ml.Transforms.SentenceEmbedding("Features", "Text", s_small, method, training with
+        {
+            Monitor = new SimilarityMonitor { Pairs = pairs, EverySteps = 3, KeepBest = true },
+        }).Fit(data);
+        Assert.Equal([3L, 6, 9, 12], figures.Keys);
+        Assert.Contains($"\"bestSimilarity\":{{\"spearman\":{figures.Values.Max().ToString("R", System.Globalization.CultureInfo.InvariantCulture)}", encoder.TrainingRecord, StringComparison.Ordinal);
+
+        // What is kept has the figure that was told.
+        var vectors = ml.Transforms.SentenceEmbedding(new SentenceEmbeddingEstimator.Options { OutputColumnName = "x", InputColumnName = "First", Encoder = s_small, Method = method });
+        Pair[] rows = [.. ml.Data.CreateEnumerable<Pair>(pairs, reuseRowObject: false)];
+        float[][] first = encoder.Embed(rows.Select(row => row.First), TestContext.Current.CancellationToken), second = encoder.Embed(rows.Select(row => row.Second), TestContext.Current.CancellationToken);
+        double spearman = RankCorrelation.Spearman([.. first.Zip(second, SmallCorpus.Cosine)], [.. rows.Select(row => (double)row.Score)]);
+        Assert.Equal(figures.Values.Max(), spearman, 1e-3);
+        Assert.NotNull(vectors);
+        Assert.Throws<ArgumentException>(() => ml.Transforms.SentenceEmbedding("F", "Text", s_small, method, training with { Monitor = new KnnMonitor { Bank = data, Queries = data } }));
+        Assert.Throws<ArgumentException>(() => ml.Transforms.ContrastivePretrain("F", "Image", new SimClrV1(), training: training with { Monitor = new SimilarityMonitor { Pairs = pairs } }));
+    }
+
+    [Fact]
+    public void Hard_negatives_are_near_and_never_the_text_or_its_positive()
+    {
+        var ml = new MLContext(5);
+        SmallCorpus.Row[] rows = SmallCorpus.Make(64, 3);
+        rows[7].Positive = rows[0].Positive; // a duplicate is no negative of its row
+        IDataView data = ml.View(rows);
+        using SentenceEmbeddingTransformer encoder = ml.Transforms.SentenceEmbedding("Features", "Text", s_small, new SimCse(), new TrainingOptions { Steps = 5, BatchSize = 32 }, positiveColumnName: "Positive").Fit(data);
+        IReadOnlyList<string> nearest = encoder.MineHardNegatives(data, "Positive", mostShare: 1), fourth = encoder.MineHardNegatives(data, "Positive", skip: 3, mostShare: 1);
+        Assert.Equal(64, nearest.Count);
+        CancellationToken token = TestContext.Current.CancellationToken;
+        float[][] texts = encoder.Embed(rows.Select(row => row.Text), token), positives = encoder.Embed(rows.Select(row => row.Positive), token), near = encoder.Embed(nearest, token), far = encoder.Embed(fourth, token);
+        for (int i = 0; i < 64; i++)
+        {
+            Assert.NotEqual(rows[i].Positive, nearest[i]);
+            Assert.NotEqual(rows[i].Text, nearest[i]);
+            Assert.True(SmallCorpus.Cosine(texts[i], near[i]) <= SmallCorpus.Cosine(texts[i], positives[i]) + 1e-5 || nearest[i] != fourth[i]);
+            Assert.True(SmallCorpus.Cosine(texts[i], far[i]) <= SmallCorpus.Cosine(texts[i], near[i]) + 1e-5);
+        }
+        Assert.Throws<ArgumentException>(() => encoder.MineHardNegatives(ml.View(rows.Select(row => new SmallCorpus.Row { Text = row.Text, Positive = "the same" })), "Positive"));
+    }
+}
