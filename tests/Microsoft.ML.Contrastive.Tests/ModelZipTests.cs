@@ -177,7 +177,7 @@ public sealed class ModelZipTests(ModelZipTests.Saved saved) : IClassFixture<Mod
     [Fact]
     public void A_manifest_without_one_of_its_fields_is_refused()
     {
-        string[] optional = ["imageShape", "missingImages", "training"];
+        string[] optional = ["imageShape", "missingImages", "resizing", "training"];
         JsonObject manifest = JsonNode.Parse(ZipEntries.Read(saved.Zip, Manifest))!.AsObject();
         foreach (Func<JsonObject, JsonObject> part in new Func<JsonObject, JsonObject>[] { whole => whole, whole => whole["input"]!.AsObject() })
             foreach (string field in part(manifest).Select(property => property.Key).Except(optional).ToArray())

@@ -69,17 +69,21 @@ internal sealed record EncoderManifest
 
     /// <summary>Reads no further than a manifest can be long: in a zip a megabyte of blanks takes a kilobyte.</summary>
     /// <exception cref="InvalidDataException">Not a manifest, one of a newer library, or one with settings out of range.</exception>
-    public static EncoderManifest Read(TextReader reader)
+    public static EncoderManifest Read(TextReader reader) => Parse(ReadText(reader, MaxLength, "manifest.json"));
+
+    /// <summary>An entry's text, of which no more is kept than it can be long.</summary>
+    /// <exception cref="InvalidDataException">It is longer.</exception>
+    public static string ReadText(TextReader reader, int most, string entry)
     {
         var text = new StringBuilder();
         char[] piece = new char[4096];
         for (int count; (count = reader.Read(piece)) > 0;)
         {
             text.Append(piece, 0, count);
-            if (text.Length > MaxLength)
-                throw new InvalidDataException($"The model's manifest.json is damaged or edited: it has more than {MaxLength} characters.");
+            if (text.Length > most)
+                throw new InvalidDataException($"The model's {entry} is damaged or edited: it has more than {most} characters.");
         }
-        return Parse(text.ToString());
+        return text.ToString();
     }
 
     /// <exception cref="InvalidDataException">Not a manifest, one of a newer library, or one with settings out of range.</exception>

@@ -28,13 +28,10 @@ internal sealed record ZeroShotSettings
     /// <exception cref="InvalidDataException">Not such an entry, or one with values out of range.</exception>
     public static ZeroShotSettings Read(TextReader reader)
     {
-        var text = new char[MaxLength + 1];
-        int length = reader.ReadBlock(text);
-        if (length > MaxLength)
-            throw new InvalidDataException($"The model's zeroshot.json is damaged or edited: it has more than {MaxLength} characters.");
+        string text = EncoderManifest.ReadText(reader, MaxLength, "zeroshot.json");
         try
         {
-            ZeroShotSettings settings = JsonSerializer.Deserialize<ZeroShotSettings>(text.AsSpan(0, length), EncoderManifest.StrictJson) ?? throw new JsonException("it is empty");
+            ZeroShotSettings settings = JsonSerializer.Deserialize<ZeroShotSettings>(text, EncoderManifest.StrictJson) ?? throw new JsonException("it is empty");
             if (!(settings.Scale > 0 && double.IsFinite(settings.Scale) && double.IsFinite(settings.Bias)))
                 throw new ArgumentException("its 'scale' or 'bias' is out of range.");
             if (settings.Boxes is { } boxes && (boxes.Boxes.Length == 0 || boxes.Labels.Length == 0 || boxes.Scores.Length == 0))

@@ -62,6 +62,21 @@ public sealed class ClipCheckpointTests : IDisposable
         TensorAssert.Equal(Written(w, pictures, heads: 2), module.Images(pictures), 1e-10);
     }
 
+    public static TheoryData<ImageTextEncoder> Shapes => new(
+        new ImageTextEncoder(new ClipVisionTransformer { Patch = 8, Width = 16, Depth = 2, Heads = 2, EmbeddingSize = 12 }, Text(12)),
+        new ImageTextEncoder(new ClipResNet { Blocks = new(2, 1, 1, 2), Width = 4, Heads = 2, EmbeddingSize = 6 }, Text(6)) { HasBias = true },
+        new ImageTextEncoder(ImageEncoder.SmallConvNet(4), TextEncoder.Small(300) with { Width = 16, Depth = 1, Heads = 2 }) { EmbeddingSize = 7 });
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Networks_tell_how_many_numbers_they_have_without_being_made(ImageTextEncoder shape)
+    {
+        shape.Validate();
+        using var generator = new Generator(1);
+        using ImageTextModule module = shape.Build(3, 64, 64, generator);
+        Assert.Equal(module.state_dict().Values.Sum(value => value.numel()), shape.CountWeights(3, 64, 64));
+    }
+
     [Fact]
     public void Every_tensor_is_accounted_for_and_every_fault_is_named()
     {
@@ -141,6 +156,8 @@ public sealed class ClipCheckpointTests : IDisposable
         using ClipCheckpoint checkpoint = ClipCheckpoint.Open(ClipFiles.Write(_folder, ClipScheme.OpenClipFolder, TinyClip.Tensors()));
         Assert.Contains("vectors for 20 tokens", Assert.Throws<InvalidDataException>(checkpoint.ReadTokenizer).Message, StringComparison.Ordinal);
     }
+
+    private static ClipTextTransformer Text(int size) => new() { VocabularySize = 20, ContextLength = 6, Width = 8, Depth = 1, Heads = 2, EmbeddingSize = size };
 
     private static ImageTextModule Load(ClipCheckpoint checkpoint)
     {
