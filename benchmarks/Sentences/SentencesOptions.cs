@@ -17,7 +17,7 @@ internal sealed record SentencesOptions
           --classify FILE  LABEL<TAB>SENTENCE; default: WordNet's glosses by their lexicographer file
           --data FOLDER    sts-dev.csv, snli-dev-triplets.tsv, cad-nli-triplets.tsv and wikisplit-15k.tsv; default: ../shared/data/text
           --wordnet FOLDER data.noun, data.verb, data.adj and data.adv; default: the cache, or Debian's package wordnet-base
-        Runs that FOLDER holds already are kept, and broken ones go on; it gets sentences.md, sentences.json and sentences.html.
+        Runs that FOLDER holds already are kept (delete those of glove-* for other vectors), and broken ones go on; it gets sentences.md, sentences.json and sentences.html.
         """;
 
     private static readonly string[] s_named = ["--out", "--methods", "--seeds", "--steps", "--vectors", "--corpus", "--sts", "--classify", "--data", "--wordnet"];
