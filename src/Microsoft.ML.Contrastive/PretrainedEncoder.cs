@@ -56,13 +56,13 @@ internal sealed class PretrainedEncoder
         Share(); // a transformer that another thread disposes meanwhile must not take the weights from under native code
         try
         {
+            using var scope = NewDisposeScope(); // the batch's tensors are made in it
             using var noGradient = no_grad();
             int size = outputs.Length / rows;
             foreach ((IReadOnlyList<int> slots, Tensor examples) in batch.Take(rows))
             {
-                using var scope = NewDisposeScope();
-                using Tensor taken = examples; // made outside this scope
-                Tensor output = (forward ?? Module.forward)(taken.to(Device)).narrow(0, 0, slots.Count).cpu().contiguous();
+                using var part = NewDisposeScope();
+                Tensor output = (forward ?? Module.forward)(examples.to(Device)).narrow(0, 0, slots.Count).cpu().contiguous();
                 ReadOnlySpan<float> numbers = MemoryMarshal.Cast<byte, float>(output.bytes);
                 for (int row = 0; row < slots.Count; row++)
                     numbers.Slice(row * size, size).CopyTo(outputs[(slots[row] * size)..]);

@@ -111,7 +111,7 @@ internal sealed class TextExamples : Examples
     public override BatchMaker CreateMaker(ContrastiveMethod method)
     {
         var recipe = (TextMethod)method;
-        var tokens = new TokenKinds(Tokenizer.Vocabulary.Count, Tokenizer.IsSpecial, Tokenizer.MaskId);
+        var tokens = new TokenKinds(Tokenizer.Vocabulary.Count, Tokenizer.IsSpecial, Tokenizer.MaskId, ((TextInput)Input).Encoder.MostTokens);
         return (rows, epoch, seed) =>
         {
             _store.Prefetch(rows, CLibrary.ReadAhead);

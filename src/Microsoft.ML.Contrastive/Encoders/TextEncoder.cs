@@ -40,6 +40,10 @@ public abstract record TextEncoder : Encoder
     /// <summary>True where the vector is made to be compared with pictures' vectors as it is; false, the rule, where training with pictures puts a matrix behind it.</summary>
     internal virtual bool ProjectsItself => false;
 
+    /// <summary>The most tokens that the network has positions for: a view may be longer than a text.</summary>
+    [JsonIgnore]
+    internal virtual int MostTokens => MaxTokens;
+
     /// <summary>Numbers in the weights of what <see cref="Build"/> makes, told without making it.</summary>
     internal abstract long CountWeights();
 

@@ -129,6 +129,9 @@ public sealed record TextTransformer : TextEncoder
     public override int MaxTokens => TokenLimit;
 
     [JsonIgnore]
+    internal override int MostTokens => Positions - PositionOffset;
+
+    [JsonIgnore]
     internal int Middle => HiddenSize ?? 4 * Width;
 
     [JsonIgnore]

@@ -41,6 +41,9 @@ public sealed record WordVectorEncoder : TextEncoder
     [JsonIgnore]
     public override int MaxTokens => TokenLimit;
 
+    [JsonIgnore]
+    internal override int MostTokens => int.MaxValue;
+
     internal override void Validate()
     {
         Require(VocabularySize is >= 1 and <= 1 << 20, nameof(VocabularySize), VocabularySize, "from 1 to 1,048,576");

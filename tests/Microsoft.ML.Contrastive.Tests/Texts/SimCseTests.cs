@@ -65,7 +65,7 @@ public sealed class SimCseTests
         var ml = new MLContext(2);
         var losses = new List<double>();
         using SentenceEmbeddingTransformer encoder = ml.Transforms.SentenceEmbedding(
-            "Features", "Text", s_small with { Width = 32 }, new SimCse { MaskedWordWeight = 100, LearningRate = new(5e-3, Scaling: RateScaling.None) },
+            "Features", "Text", s_small with { Width = 32, Dropout = 0.1 }, new SimCse { MaskedWordWeight = 100, LearningRate = new(5e-3, Scaling: RateScaling.None) },
             new TrainingOptions { Steps = 120, BatchSize = 32, ReportEvery = 20, Progress = new OnProgress(report => losses.Add(report.Loss)) })
             .Fit(ml.View(SmallCorpus.Make(128, 1)));
         Assert.True(losses[^1] < 0.6 * losses[0], $"{losses[0]} -> {losses[^1]}");
@@ -85,6 +85,38 @@ public sealed class SimCseTests
         })];
         for (int row = 0; row < 64; row++)
             Assert.All(runs[0][row].Zip(runs[1][row]), pair => Assert.Equal(pair.First, pair.Second, 1e-3));
+    }
+
+    [Fact]
+    public void Repetition_never_exceeds_the_networks_positions_and_keeps_the_end()
+    {
+        var tokens = new TokenKinds(100, id => id < 5, 4, MostTokens: 12);
+        int[] ids = [2, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 3];
+        var lengths = new HashSet<int>();
+        for (ulong row = 0; row < 200; row++)
+        {
+            int[] repeated = WordRepetition.Repeat(ids, tokens, 0.5, releasedCode: false, new SeededRandom(1, 0, row));
+            Assert.Equal(12, repeated.Length);
+            Assert.Equal((2, 3), (repeated[0], repeated[^1]));
+            int[] longer = WordRepetition.Repeat(ids, tokens with { MostTokens = 100 }, 0.5, releasedCode: false, new SeededRandom(1, 0, row));
+            lengths.Add(longer.Length);
+            Assert.Equal(ids, longer.Where((id, place) => place == 0 || id != longer[place - 1]));
+        }
+        Assert.Equal(Enumerable.Range(12, 6), lengths.Order()); // up to max(2, 0.5 * 10) more
+    }
+
+    [Fact]
+    public void A_network_without_dropout_has_nothing_to_learn_from_texts_alone()
+    {
+        var ml = new MLContext(6);
+        IDataView data = ml.View(SmallCorpus.Make(32, 1));
+        var training = new TrainingOptions { Steps = 2, BatchSize = 16 };
+        foreach (TextEncoder encoder in new TextEncoder[] { s_small, new WordVectorEncoder { VocabularySize = 300, Width = 8 } })
+        {
+            Assert.Contains("PositiveColumnName", Assert.Throws<ArgumentException>(() => ml.Transforms.SentenceEmbedding("F", "Text", encoder, new SimCse(), training).Fit(data)).Message, StringComparison.Ordinal);
+            ml.Transforms.SentenceEmbedding("F", "Text", encoder, new ESimCse(), training).Fit(data).Dispose(); // whose views differ
+            ml.Transforms.SentenceEmbedding("F", "Text", encoder, new SimCse(), training, positiveColumnName: "Positive").Fit(data).Dispose();
+        }
     }
 
     private sealed class Pair
@@ -110,7 +142,7 @@ public sealed class SimCseTests
         var training = new TrainingOptions { Steps = 12, BatchSize = 32, Progress = new OnProgress(report => { if (report.Similarity is { } figure) figures[report.Step] = figure; }) };
         // A rate that is far too high after a few steps: the best is not the last.
         var method = new SimCse { LearningRate = new(0.02, Scaling: RateScaling.None) { Schedule = new ConstantRate() } };
-        using SentenceEmbeddingTransformer encoder = ml.Transforms.SentenceEmbedding("Features", "Text", s_small, method, training with
+        using SentenceEmbeddingTransformer encoder = ml.Transforms.SentenceEmbedding("Features", "Text", s_small with { Dropout = 0.1 }, method, training with
         {
             Monitor = new SimilarityMonitor { Pairs = pairs, EverySteps = 3, KeepBest = true },
         }).Fit(data);

@@ -61,13 +61,13 @@ public sealed record ESimCse : TextMethod
     {
         ArgumentNullException.ThrowIfNull(facts);
         Validate(facts.BatchSize);
-        ContrastiveMethod like = new SimCse { Optimizer = Optimizer, LearningRate = LearningRate, MaxGradientNorm = MaxGradientNorm }.Resolve(facts);
-        return this with { QueueLength = QueueLength ?? facts.BatchSize * 5 / 2, Optimizer = like.Optimizer, LearningRate = like.LearningRate, MaxGradientNorm = like.MaxGradientNorm };
+        (OptimizerSettings optimizer, LearningRate rate, double limit) = SimCse.Recipe(this, facts);
+        return this with { QueueLength = QueueLength ?? facts.BatchSize * 5 / 2, Optimizer = optimizer, LearningRate = rate, MaxGradientNorm = limit };
     }
 
     /// <summary>The text, and the text with repetitions; new ones each epoch.</summary>
     internal override IReadOnlyList<int[]> MakeViews(int[][] texts, TokenKinds tokens, SeededRandom random)
-        => [texts[0], WordRepetition.Repeat(texts[0], tokens.IsSpecial, RepetitionRate, ReleasedCode, random)];
+        => [texts[0], WordRepetition.Repeat(texts[0], tokens, RepetitionRate, ReleasedCode, random)];
 
     /// <inheritdoc/>
     public override Learner CreateLearner(LearnerSetup setup) => new ESimCseLearner(this, setup);

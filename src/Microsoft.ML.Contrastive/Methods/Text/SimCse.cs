@@ -89,18 +89,19 @@ public sealed record SimCse : TextMethod
         Validate(facts.BatchSize);
         if (Symmetric && facts.TextsPerExample > 2)
             throw new ArgumentException("A symmetric loss has no place for hard negatives: leave NegativeColumnName out, or Symmetric.", nameof(Symmetric));
+        if (facts.TextsPerExample == 1 && facts.Encoder is WordVectorEncoder or TextTransformer { Dropout: 0, AttentionDropout: 0 })
+            throw new ArgumentException("Without dropout a text's two views are the same, and there is nothing to learn: set PositiveColumnName, or choose an encoder with dropout, or new ESimCse().", nameof(facts));
         if (MaskedWordWeight > 0 && facts.Encoder is not TextTransformer)
             throw new ArgumentException("Hidden words can be guessed by a TextTransformer alone: leave MaskedWordWeight out, or choose such an encoder.", nameof(MaskedWordWeight));
         if (MatryoshkaSizes?.FirstOrDefault(size => size > facts.FeatureSize) is > 0 and var size)
             throw new ArgumentException($"MatryoshkaSizes has {size}, more than the encoder's {facts.FeatureSize} numbers.", nameof(MatryoshkaSizes));
-        return this with
-        {
-            KeepsMlp = KeepsMlp ?? (HasMlp && facts.TextsPerExample > 1),
-            Optimizer = Optimizer ?? new AdamW(),
-            LearningRate = LearningRate ?? new(Peak(facts), Scaling: RateScaling.None) { Schedule = new LinearRate() },
-            MaxGradientNorm = MaxGradientNorm ?? 1,
-        };
+        (OptimizerSettings optimizer, LearningRate rate, double limit) = Recipe(this, facts);
+        return this with { KeepsMlp = KeepsMlp ?? (HasMlp && facts.TextsPerExample > 1), Optimizer = optimizer, LearningRate = rate, MaxGradientNorm = limit };
     }
+
+    /// <summary>A method's own optimizer, rate and limit of the gradient, or what <see cref="Resolve"/> fills in for them.</summary>
+    internal static (OptimizerSettings Optimizer, LearningRate Rate, double MaxGradientNorm) Recipe(ContrastiveMethod method, RunFacts facts)
+        => (method.Optimizer ?? new AdamW(), method.LearningRate ?? new(Peak(facts), Scaling: RateScaling.None) { Schedule = new LinearRate() }, method.MaxGradientNorm ?? 1);
 
     // Of word vectors by the trials on STS-B train in docs/sentences.md: their numbers are of deviation 0.4 to 1, a new transformer's of 0.02.
     private static double Peak(RunFacts facts) => facts switch

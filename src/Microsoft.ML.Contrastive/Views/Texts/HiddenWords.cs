@@ -1,10 +1,11 @@
 namespace Microsoft.ML.Contrastive;
 
-/// <summary>What a view needs to know of a vocabulary.</summary>
+/// <summary>What a view needs to know of a vocabulary and its network.</summary>
 /// <param name="Count">Ids, from 0.</param>
 /// <param name="IsSpecial">Whether an id stands for no text.</param>
 /// <param name="Mask">The id that hides a word, or null.</param>
-internal sealed record TokenKinds(int Count, Func<int, bool> IsSpecial, int? Mask);
+/// <param name="MostTokens">The longest view that the network has positions for. The default value is without a limit.</param>
+internal sealed record TokenKinds(int Count, Func<int, bool> IsSpecial, int? Mask, int MostTokens = int.MaxValue);
 
 /// <summary>BERT's view for guessing words (Devlin et al. 2019, section 3.1).</summary>
 internal static class HiddenWords

@@ -24,20 +24,24 @@ public static class WordRepetition
         return [.. repeated];
     }
 
-    /// <summary>The ids of a text with some repeated, places drawn without replacement.</summary>
+    /// <summary>The ids of a text with some repeated, places drawn without replacement; where that makes it too long, words at its end are left out.</summary>
     /// <param name="ids">With special tokens.</param>
-    /// <param name="isSpecial">Which are these.</param>
+    /// <param name="tokens">Which are these, and what is too long.</param>
     /// <param name="rate">0 to 1.</param>
     /// <param name="releasedCode">Whether the number of them is drawn as in the released code.</param>
     /// <param name="random">Belongs to the text and the epoch.</param>
-    internal static int[] Repeat(int[] ids, Func<int, bool> isSpecial, double rate, bool releasedCode, SeededRandom random)
+    internal static int[] Repeat(int[] ids, TokenKinds tokens, double rate, bool releasedCode, SeededRandom random)
     {
-        int[] words = [.. Enumerable.Range(0, ids.Length).Where(place => !isSpecial(ids[place]))];
+        int[] words = [.. Enumerable.Range(0, ids.Length).Where(place => !tokens.IsSpecial(ids[place]))];
         int bound = releasedCode ? ReleasedCount(ids.Length, rate) : rate == 0 ? 1 : MostRepeated(words.Length, rate) + 1;
         if (bound < 1 || words.Length == 0)
             return ids;
         int count = Math.Min(random.NextInt(bound), words.Length);
         random.Shuffle(words.AsSpan());
-        return Repeat<int>(ids, words.Take(count).ToHashSet());
+        int[] repeated = Repeat<int>(ids, words.Take(count).ToHashSet());
+        if (repeated.Length <= tokens.MostTokens)
+            return repeated;
+        int[] closing = tokens.IsSpecial(repeated[^1]) ? [repeated[^1]] : [];
+        return [.. repeated[..(tokens.MostTokens - closing.Length)], .. closing];
     }
 }
