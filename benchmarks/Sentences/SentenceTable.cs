@@ -26,7 +26,7 @@ internal static class SentenceTable
     public static IEnumerable<string> Findings(IReadOnlyList<SentenceSummary> table)
     {
         foreach (SentenceSummary row in table.Where(row => row.Start is not null))
-            yield return $"{row.Method.Name} {(row.BeatsItsStart ? "beats" : "does not beat")} its start by more than its seeds' spread{(row.Seeds == 1 ? ", which one seed does not tell" : "")}: {row.Start!.Text(2)} to {row.Sts!.Text(2)}.";
+            yield return $"{row.Method.Name} {(row.BeatsItsStart ? "beats" : "does not beat")} its start{(row.Seeds == 1 ? "; one seed tells no spread" : " by more than its seeds' spread")}: {row.Start!.Text(2)} to {row.Sts!.Text(2)}.";
         if (table.FirstOrDefault(row => row.Method.Name == SentenceMethods.Rival)?.Sts is { } rival)
         {
             string[] better = [.. table.Where(row => row.Start is not null && row.Sts!.Mean > rival.Mean).Select(row => row.Method.Name)];
