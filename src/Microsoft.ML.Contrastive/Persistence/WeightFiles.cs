@@ -34,7 +34,7 @@ internal sealed class WeightFiles : IDisposable
         }
         string index = path + Index;
         if (!File.Exists(index))
-            throw new InvalidDataException($"There is neither {path} nor {index}. Weights are read from safetensors alone; a pytorch_model.bin or a .pt may hold any code: convert it in Python, by save_pretrained(..., safe_serialization=True) or safetensors.torch.save_file.");
+            throw new InvalidDataException($"{path} does not exist, nor does {index}. Weights are read from safetensors alone; a pytorch_model.bin or a .pt may hold any code: convert it in Python, by save_pretrained(..., safe_serialization=True) or safetensors.torch.save_file.");
         var files = new WeightFiles(index);
         try
         {
@@ -45,7 +45,7 @@ internal sealed class WeightFiles : IDisposable
             foreach (string file in places.Values.Distinct(StringComparer.Ordinal))
             {
                 if (file.Length == 0 || file.IndexOfAny(['/', '\\', ':']) >= 0 || file.Contains("..", StringComparison.Ordinal))
-                    throw new InvalidDataException($"{index} names the file {Printable.Quote(file)}, which does not lie beside it.");
+                    throw new InvalidDataException($"{index} names the file {Printable.Quote(file)}, which does not lie beside it: nothing outside the folder is read.");
                 files.Add(Path.Combine(Path.GetDirectoryName(index)!, file));
             }
             if (places.Keys.FirstOrDefault(name => !files._entries.ContainsKey(name)) is { } missing)

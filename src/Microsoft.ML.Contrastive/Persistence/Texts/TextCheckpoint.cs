@@ -10,9 +10,9 @@ namespace Microsoft.ML.Contrastive;
 /// </summary>
 internal sealed class TextCheckpoint
 {
-    public const string Weights = "model.safetensors", WeightIndex = "model.safetensors.index.json";
+    public const string Weights = "model.safetensors";
 
-    /// <summary>config.json and the like have some kilobytes, an index of shards some hundred.</summary>
+    /// <summary>config.json and the like have some kilobytes.</summary>
     private const int LongestJson = 1 << 24;
 
     private readonly string _folder, _transformerFolder;
@@ -78,26 +78,25 @@ internal sealed class TextCheckpoint
         Dictionary<string, Tensor> targets = module.state_dict();
         var missing = new HashSet<string>(targets.Keys.Where(name => Shape.DenseSize is not null || !TextNames.IsDense(name)));
         var faults = new List<string>();
-        foreach (string file in WeightFiles())
+        using (WeightFiles files = WeightFiles.Open(Path.Combine(_folder, _transformerFolder, Weights)))
         {
-            using SafeTensorsReader reader = OpenWeights(Path.Combine(_folder, _transformerFolder, file));
-            string prefix = TextNames.Prefix(reader.Entries.Select(entry => entry.Name));
-            Copy(reader, name => TextNames.Ours(name, prefix, _modelType, _usesPooler));
+            string prefix = TextNames.Prefix(files.Entries.Keys);
+            Copy(files, name => TextNames.Ours(name, prefix, _modelType, _usesPooler));
         }
         if (_denseFolder is not null)
         {
-            using SafeTensorsReader reader = OpenWeights(Path.Combine(_folder, _denseFolder, Weights));
-            Copy(reader, name => name.StartsWith("linear.", StringComparison.Ordinal) ? "dense." + name["linear.".Length..] : name);
+            using WeightFiles files = WeightFiles.Open(Path.Combine(_folder, _denseFolder, Weights));
+            Copy(files, name => name.StartsWith("linear.", StringComparison.Ordinal) ? "dense." + name["linear.".Length..] : name);
         }
         faults.AddRange(missing.Order(StringComparer.Ordinal).Select(name => $"it lacks {name} {Show(targets[name].shape)}"));
         const int shown = 20;
         if (faults.Count > 0)
             throw new InvalidDataException($"The weights in {_folder} don't fit its {TextConfig.File}: {string.Join("; ", faults.Take(shown))}{(faults.Count > shown ? $"; and {faults.Count - shown} more" : "")}.");
 
-        void Copy(SafeTensorsReader reader, Func<string, string?> ours)
+        void Copy(WeightFiles files, Func<string, string?> ours)
         {
             var wanted = new Dictionary<string, string>();
-            foreach (SafeTensorsEntry entry in reader.Entries)
+            foreach (SafeTensorsEntry entry in files.Entries.Values)
             {
                 if (ours(entry.Name) is not { } name)
                     continue;
@@ -116,28 +115,10 @@ internal sealed class TextCheckpoint
             if (faults.Count > 0)
                 return;
             using var noGradient = no_grad();
-            foreach ((SafeTensorsEntry entry, Tensor value) in reader.ReadTensors(entry => wanted.ContainsKey(entry.Name)))
+            foreach ((SafeTensorsEntry entry, Tensor value) in files.ReadTensors(entry => wanted.ContainsKey(entry.Name)))
                 using (value)
                     targets[wanted[entry.Name]].copy_(value);
         }
-    }
-
-    private static SafeTensorsReader OpenWeights(string path)
-        => System.IO.File.Exists(path) ? SafeTensorsReader.Open(path) : throw new InvalidDataException($"{path} does not exist. {Advice}");
-
-    private const string Advice = "Weights are read from safetensors alone; a pytorch_model.bin may hold any code: convert it with Python, by save_pretrained(..., safe_serialization=True).";
-
-    /// <summary>One file, or those that an index names.</summary>
-    private string[] WeightFiles()
-    {
-        if (Optional(Join(_transformerFolder, WeightIndex)) is not { } index || System.IO.File.Exists(Path.Combine(_folder, _transformerFolder, Weights)))
-            return [Weights];
-        JsonPart map = index["weight_map"];
-        if (map.Element.ValueKind != JsonValueKind.Object)
-            throw map.Unknown("index without weight_map");
-        string[] files = [.. map.Element.EnumerateObject().Select(entry => new JsonPart(entry.Value, map.File, entry.Name).AsText()).Distinct(StringComparer.Ordinal)];
-        return files.FirstOrDefault(file => file.IndexOfAny(['/', '\\', ':']) >= 0 || file.Contains("..", StringComparison.Ordinal)) is { } outside
-            ? throw map.Unknown($"file {Printable.Quote(outside)} outside the folder") : files;
     }
 
     private JsonPart Required(string name)
