@@ -280,10 +280,18 @@ internal sealed class SelfAttention : nn.Module<Tensor, Tensor>
     public override Tensor forward(Tensor input)
     {
         using var scope = NewDisposeScope();
-        (long rows, long tokens, long width) = (input.shape[0], input.shape[1], input.shape[2]);
-        Tensor[] parts = qkv.forward(input).view(rows, tokens, 3, _heads, width / _heads).permute(2, 0, 3, 1, 4).unbind(0); // each [N, heads, T, D / heads]
-        Tensor mixed = nn.functional.scaled_dot_product_attention(parts[0], parts[1], parts[2]);
-        return proj.forward(mixed.transpose(1, 2).reshape(rows, tokens, width)).MoveToOuterDisposeScope();
+        return proj.forward(Mixed(qkv.forward(input), _heads)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Each token's mean of the values, by how its query meets their keys: [N, T, D].</summary>
+    /// <param name="parts">Queries, keys and values behind each other, [N, T, 3 D].</param>
+    /// <param name="heads">Of which D is a multiple.</param>
+    /// <param name="isCausal">True: a token sees those before it and itself.</param>
+    public static Tensor Mixed(Tensor parts, int heads, bool isCausal = false)
+    {
+        (long rows, long tokens, long width) = (parts.shape[0], parts.shape[1], parts.shape[2] / 3);
+        Tensor[] each = parts.view(rows, tokens, 3, heads, width / heads).permute(2, 0, 3, 1, 4).unbind(0); // [N, heads, T, D / heads]
+        return nn.functional.scaled_dot_product_attention(each[0], each[1], each[2], is_casual: isCausal).transpose(1, 2).reshape(rows, tokens, width);
     }
 }
 

@@ -90,11 +90,7 @@ internal sealed class ClipTransformer : nn.Module<Tensor, Tensor>
         public override Tensor forward(Tensor input)
         {
             using var scope = NewDisposeScope();
-            (long rows, long tokens, long width) = (input.shape[0], input.shape[1], input.shape[2]);
-            Tensor[] parts = nn.functional.linear(input, in_proj_weight, in_proj_bias)
-                .view(rows, tokens, 3, _heads, width / _heads).permute(2, 0, 3, 1, 4).unbind(0); // each [N, heads, T, D / heads]
-            Tensor mixed = nn.functional.scaled_dot_product_attention(parts[0], parts[1], parts[2], is_casual: _isCausal);
-            return out_proj.forward(mixed.transpose(1, 2).reshape(rows, tokens, width)).MoveToOuterDisposeScope();
+            return out_proj.forward(SelfAttention.Mixed(nn.functional.linear(input, in_proj_weight, in_proj_bias), _heads, _isCausal)).MoveToOuterDisposeScope();
         }
     }
 
