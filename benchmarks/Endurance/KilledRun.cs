@@ -18,6 +18,7 @@ internal static class KilledRun
             new TrainingOptions
             {
                 Steps = Steps, BatchSize = 16, ReportEvery = 1, Progress = new OnProgress(report => Console.WriteLine(report.Step.ToString(CultureInfo.InvariantCulture))), CheckpointFolder = folder, CheckpointSteps = 3,
+                LinearKernel = LinearKernel.Product, // a trial on a crowded machine may end otherwise in the next process
             },
             new ImageShape(32, 32, 3));
         try

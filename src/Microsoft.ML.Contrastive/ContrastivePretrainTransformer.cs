@@ -31,6 +31,13 @@ public sealed class ContrastivePretrainTransformer : FeaturesTransformer
     public IEstimator<ContrastivePretrainTransformer> AsEstimator()
         => new FittedEncoderEstimator<ContrastivePretrainTransformer>(Weights, encoder => new ContrastivePretrainTransformer(Host, encoder));
 
+    /// <summary>
+    /// The same network computing in other numbers, which a model zip keeps. With <see cref="Precision.BFloat16"/> vectors differ in the third digit. It shares the weights:
+    /// dispose both.
+    /// </summary>
+    /// <param name="precision">In which numbers.</param>
+    public ContrastivePretrainTransformer WithPrecision(Precision precision) => new(Host, Weights.With(precision));
+
     // Called by ML.NET's loader, through the LoadableClass attribute above.
     private static ContrastivePretrainTransformer Create(IHostEnvironment environment, ModelLoadContext ctx)
     {

@@ -86,6 +86,13 @@ public sealed class ImageTextTransformer : NetworkTransformer
 
     private protected override IBatchMapper CreateMapper(DataViewSchema schema) => new Mapper(this, schema);
 
+    /// <summary>
+    /// The same network computing in other numbers, which a model zip keeps. With <see cref="Precision.BFloat16"/> vectors differ in the third digit. It shares the weights:
+    /// dispose both.
+    /// </summary>
+    /// <param name="precision">In which numbers.</param>
+    public ImageTextTransformer WithPrecision(Precision precision) => new(Host, Weights.With(precision));
+
     // Called by ML.NET's loader, through the LoadableClass attribute above.
     private static ImageTextTransformer Create(IHostEnvironment environment, ModelLoadContext ctx)
     {

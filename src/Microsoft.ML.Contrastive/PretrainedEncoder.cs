@@ -35,6 +35,11 @@ internal sealed class PretrainedEncoder
     /// <summary>The same network for other columns or settings; it lives until the last user of either has gone.</summary>
     public PretrainedEncoder With(EncoderManifest manifest) => new(manifest, Module, Device, Tokenizer, _owners);
 
+    /// <exception cref="ArgumentOutOfRangeException">There is no such precision.</exception>
+    public PretrainedEncoder With(Precision precision) => !Enum.IsDefined(precision)
+        ? throw new ArgumentOutOfRangeException(nameof(precision), precision, "Choose Precision.Single or Precision.BFloat16.")
+        : With(Manifest with { Precision = precision == Precision.Single ? null : precision });
+
     /// <summary>One more transformer, or computation, uses it.</summary>
     /// <exception cref="ObjectDisposedException">The last user has gone.</exception>
     public PretrainedEncoder Share()
@@ -58,6 +63,7 @@ internal sealed class PretrainedEncoder
         {
             using var scope = NewDisposeScope(); // the batch's tensors are made in it
             using var noGradient = no_grad();
+            using Arithmetic.Scope arithmetic = Arithmetic.Of(Manifest.Precision ?? Precision.Single, LinearKernel.Fastest, Device).Use();
             int size = outputs.Length / rows;
             foreach ((IReadOnlyList<int> slots, Tensor examples) in batch.Take(rows))
             {

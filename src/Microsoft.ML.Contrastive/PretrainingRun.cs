@@ -46,6 +46,9 @@ internal sealed record PretrainingRun(
     {
         if (Options.KeepFreedMemory)
             CLibrary.KeepFreedMemory();
+        if (Options.ComputeThreads is { } threads)
+            set_num_threads(threads);
+        Arithmetic arithmetic = Decide(checkpoint);
         JsonObject? identity = checkpoints is null ? null : Identity(startsFromEarlier ? result : null);
         checkpoint?.Require(AsWritten(identity!));
 
@@ -57,10 +60,11 @@ internal sealed record PretrainingRun(
         foreach (MomentumPair pair in learner.MomentumPairs)
             pair.CopyToTarget();
         learner.to(Device).train();
-        using var runner = new StepRunner(learner, Method.Optimizer!, Method.MaxGradientNorm, Method.MaxParameterGradientNorm, Options.ChunkSize);
+        using var runner = new StepRunner(learner, Method.Optimizer!, Method.MaxGradientNorm, Method.MaxParameterGradientNorm, Options.ChunkSize, arithmetic);
+        channel.Info($"Computing with {get_num_threads()} threads, linear layers as {(arithmetic.Linear == LinearKernel.Convolution ? "convolutions" : "products")}{Reduced(arithmetic)}.");
         using OnlineMonitor? monitor = Monitored is null ? null : new OnlineMonitor(Monitored, new PretrainedEncoder(Manifest, learner.Encoder, Device, Examples.Tokenizer));
         if (checkpoint is not null)
-            Resume(checkpoint, State(), channel);
+            Resume(checkpoint, State(), arithmetic, channel);
 
         long firstStep = checkpoint?.Step ?? 0;
         using var prefetcher = new Prefetcher<Views>(firstStep, Facts.TotalSteps, Options.ViewThreads, MakeViews);
@@ -68,7 +72,7 @@ internal sealed record PretrainingRun(
             Warn: message => channel.Warning(message),
             CheckAlive: host.CheckAlive,
             TrimMemory: CLibrary.TrimHeap,
-            KeepCheckpoint: checkpoints is null ? null : step => checkpoints.Write(step, identity!, EqualBits(), State()),
+            KeepCheckpoint: checkpoints is null ? null : step => checkpoints.Write(step, identity!, EqualBits(arithmetic), State()),
             Measure: monitor is null ? null : monitor.Measure));
         ModuleState.Copy(learner.Encoder, result);
         if (monitor is null)
@@ -83,12 +87,30 @@ internal sealed record PretrainingRun(
         IEnumerable<(string Name, Tensor Value)> State() => [.. runner.State, .. monitor?.State ?? []];
     }
 
-    private void Resume(Checkpoint checkpoint, IEnumerable<(string Name, Tensor Value)> state, IChannel channel)
+    private string Reduced(Arithmetic arithmetic) => (Options.Precision, arithmetic.LinearInBFloat16, arithmetic.ConvolutionInBFloat16) switch
+    {
+        (Precision.Single, _, _) => "",
+        (_, true, true) => ", in bfloat16",
+        (_, true, false) => ", in bfloat16; convolutions in single precision, which is no slower here",
+        (_, false, true) => ", in single precision, which is no slower here; convolutions in bfloat16",
+        _ => ", in single precision: bfloat16 is no faster here",
+    };
+
+    /// <summary>How products are computed: as in the checkpoint, or by the options.</summary>
+    private Arithmetic Decide(Checkpoint? checkpoint)
+    {
+        LinearKernel kernel = Options.LinearKernel;
+        if (kernel == LinearKernel.Fastest && checkpoint?.Environment.TryGetProperty("arithmetic", out JsonElement kept) == true)
+            kernel = kept.Deserialize<Arithmetic>(EncoderManifest.Json)!.Linear;
+        return Arithmetic.Of(Options.Precision, kernel, Device);
+    }
+
+    private void Resume(Checkpoint checkpoint, IEnumerable<(string Name, Tensor Value)> state, Arithmetic arithmetic, IChannel channel)
     {
         using var scope = NewDisposeScope();
         checkpoint.Restore(state);
         channel.Info($"Going on after step {checkpoint.Step} of {Facts.TotalSteps}, from the checkpoint in '{Options.CheckpointFolder}'.");
-        string[] differences = [.. Checkpoint.Differences(checkpoint.Environment, AsWritten(EqualBits()))];
+        string[] differences = [.. Checkpoint.Differences(checkpoint.Environment, AsWritten(EqualBits(arithmetic)))];
         if (differences.Length > 0)
             channel.Warning($"The run goes on, but its result may differ in the last digits from an unbroken one: {string.Join("; ", differences)}.");
     }
@@ -101,6 +123,8 @@ internal sealed record PretrainingRun(
         identity["data"] = Examples.Fingerprint();
         if (Options.ChunkSize is { } chunk)
             identity["chunkSize"] = chunk;
+        if (Options.Precision != Precision.Single)
+            identity["precision"] = Options.Precision.ToString();
         identity["startsFrom"] = startsFrom is null ? "random weights" : Checkpoint.Digest(stream => SafeTensors.Save(stream, startsFrom));
         if (Monitored is not null)
             identity["monitor"] = Monitored.Identity;
@@ -110,13 +134,14 @@ internal sealed record PretrainingRun(
     private static JsonElement AsWritten(JsonObject item) => JsonSerializer.SerializeToElement(item);
 
     /// <summary>On what the last bits of a step depend beside the run itself.</summary>
-    private JsonObject EqualBits() => new()
+    private JsonObject EqualBits(Arithmetic arithmetic) => new()
     {
         ["library"] = LibraryVersion.Current,
         ["libtorch"] = __version__,
         ["threads"] = get_num_threads(),
         ["device"] = Device.type.ToString(),
         ["processor"] = RuntimeInformation.ProcessArchitecture.ToString(),
+        ["arithmetic"] = EncoderManifest.Describe(arithmetic),
     };
 
     private Func<long, Views> MakeViews()

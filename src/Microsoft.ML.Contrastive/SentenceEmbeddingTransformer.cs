@@ -84,6 +84,13 @@ public sealed class SentenceEmbeddingTransformer : FeaturesTransformer
     /// <param name="modelId">The name that the generator says, and that requests may ask for. Null: the name of the network's kind.</param>
     public SentenceEmbeddingGenerator AsEmbeddingGenerator(string? modelId = null) => new(new SentenceEmbeddingTransformer(Host, Weights), modelId ?? Encoder.GetType().Name);
 
+    /// <summary>
+    /// The same network computing in other numbers, which a model zip keeps. With <see cref="Precision.BFloat16"/> vectors differ in the third digit. It shares the weights:
+    /// dispose both.
+    /// </summary>
+    /// <param name="precision">In which numbers.</param>
+    public SentenceEmbeddingTransformer WithPrecision(Precision precision) => new(Host, Weights.With(precision));
+
     // Called by ML.NET's loader, through the LoadableClass attribute above.
     private static SentenceEmbeddingTransformer Create(IHostEnvironment environment, ModelLoadContext ctx)
     {

@@ -45,7 +45,7 @@ internal sealed class Linear : nn.Module<Tensor, Tensor>
         return linear;
     }
 
-    public override Tensor forward(Tensor input) => nn.functional.linear(input, weight, bias);
+    public override Tensor forward(Tensor input) => Arithmetic.Current.Multiply(input, weight, bias);
 }
 
 /// <summary>
@@ -72,14 +72,14 @@ internal sealed class WeightNormLinear : nn.Module<Tensor, Tensor>
     public override Tensor forward(Tensor input)
     {
         Tensor direction = nn.functional.normalize(weight_v, dim: 1);
-        return nn.functional.linear(input, weight_g is null ? direction : direction.mul(weight_g));
+        return Arithmetic.Current.Multiply(input, weight_g is null ? direction : direction.mul(weight_g));
     }
 }
 
 /// <summary>A convolution without bias; weights normal with deviation sqrt(2 / fan-out) (He et al. 2015).</summary>
 internal sealed class Convolution : nn.Module<Tensor, Tensor>
 {
-    private static readonly Lazy<bool> s_pointwiseIsWrong = new(PointwiseIsWrong);
+    private static readonly Lazy<bool> s_pointwiseIsWrong = new(TryPointwise);
     private readonly Parameter weight;
     private readonly long[] _stride, _padding;
 
@@ -131,23 +131,25 @@ internal sealed class Convolution : nn.Module<Tensor, Tensor>
     private Tensor Convolve(Tensor input, Tensor kernel)
     {
         bool isPointwise = kernel.shape[2] == 1 && kernel.shape[3] == 1 && _padding is [0, 0];
-        return isPointwise && input.device_type == DeviceType.CPU && s_pointwiseIsWrong.Value
+        return isPointwise && input.device_type == DeviceType.CPU && PointwiseIsWrong
             ? Product(input, kernel)
-            : nn.functional.conv2d(input, kernel, null, _stride, _padding);
+            : Arithmetic.Current.Convolve(input, kernel, null, _stride, _padding);
     }
 
     /// <summary>A 1x1 convolution as the matrix product that it is, channels last.</summary>
     private Tensor Product(Tensor input, Tensor kernel)
     {
         Tensor positions = input.slice(2, 0, input.shape[2], _stride[0]).slice(3, 0, input.shape[3], _stride[1]).permute(0, 2, 3, 1);
-        return nn.functional.linear(positions, kernel.flatten(1)).permute(0, 3, 1, 2);
+        return Arithmetic.Current.Multiply(positions, kernel.flatten(1)).permute(0, 3, 1, 2);
     }
 
     /// <summary>
     /// Whether libtorch computes 1x1 convolutions with the channels last wrongly on this machine, told by one small convolution. On virtual
     /// machines that hide the processor's caches libtorch 2.10 does, and ends the process for some: see docs/platform.md.
     /// </summary>
-    private static bool PointwiseIsWrong()
+    internal static bool PointwiseIsWrong => s_pointwiseIsWrong.Value;
+
+    private static bool TryPointwise()
     {
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();

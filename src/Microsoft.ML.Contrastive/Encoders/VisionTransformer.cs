@@ -233,7 +233,7 @@ internal sealed class PatchEmbedding : nn.Module<Tensor, Tensor>
             RegisterComponents();
         }
 
-        public override Tensor forward(Tensor input) => nn.functional.conv2d(input, weight, bias, _stride);
+        public override Tensor forward(Tensor input) => Arithmetic.Current.Convolve(input, weight, bias, _stride);
     }
 }
 

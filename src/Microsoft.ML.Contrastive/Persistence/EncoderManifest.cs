@@ -35,6 +35,9 @@ internal sealed record EncoderManifest
     /// <summary>Rows that are featurized together.</summary>
     public required int BatchSize { get; init; }
 
+    /// <summary>In which numbers the network's products are computed; null for single precision.</summary>
+    public Precision? Precision { get; init; }
+
     /// <summary>Method with all its settings, steps, seed, rows: whatever Fit decided.</summary>
     public JsonObject? Training { get; init; }
 

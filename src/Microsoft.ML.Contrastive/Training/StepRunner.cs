@@ -18,6 +18,7 @@ internal sealed class StepRunner : IDisposable
 {
     private readonly double? _maxGradientNorm, _maxParameterGradientNorm;
     private readonly int? _chunkSize;
+    private readonly Arithmetic _arithmetic;
     private readonly FlatParameters _parameters;
     private readonly Optimizer _optimizer;
 
@@ -26,12 +27,14 @@ internal sealed class StepRunner : IDisposable
     /// <param name="maxGradientNorm">See <see cref="ContrastiveMethod.MaxGradientNorm"/>.</param>
     /// <param name="maxParameterGradientNorm">See <see cref="ContrastiveMethod.MaxParameterGradientNorm"/>.</param>
     /// <param name="chunkSize">See <see cref="TrainingOptions.ChunkSize"/>.</param>
+    /// <param name="arithmetic">How products are computed; null for single precision.</param>
     /// <exception cref="ArgumentException">The learner can't be trained in chunks.</exception>
-    public StepRunner(Learner learner, OptimizerSettings settings, double? maxGradientNorm = null, double? maxParameterGradientNorm = null, int? chunkSize = null)
+    public StepRunner(
+        Learner learner, OptimizerSettings settings, double? maxGradientNorm = null, double? maxParameterGradientNorm = null, int? chunkSize = null, Arithmetic? arithmetic = null)
     {
         if (chunkSize is not null)
             ChunkedLearners.Check(learner);
-        _chunkSize = chunkSize;
+        (_chunkSize, _arithmetic) = (chunkSize, arithmetic ?? Arithmetic.Plain);
         (Learner, _maxGradientNorm, _maxParameterGradientNorm) = (learner, maxGradientNorm, maxParameterGradientNorm);
         _parameters = new FlatParameters(learner);
         _optimizer = Optimizer.Create(settings, _parameters.Groups);
@@ -49,6 +52,7 @@ internal sealed class StepRunner : IDisposable
     public StepResult Run(Views views, Step step, double rate, double constantRate, bool measureEmbedding = false)
     {
         using var scope = NewDisposeScope();
+        using Arithmetic.Scope arithmetic = _arithmetic.Use();
         using (no_grad())
             _parameters.UpdateTargets(MomentumTiming.BeforeLoss, step);
 

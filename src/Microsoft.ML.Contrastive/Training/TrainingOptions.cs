@@ -21,6 +21,19 @@ public sealed record TrainingOptions
     /// </summary>
     public int? ChunkSize { get; init; }
 
+    /// <summary>In which numbers products are computed. The default value is <see cref="Precision.Single"/>.</summary>
+    public Precision Precision { get; init; }
+
+    /// <summary>
+    /// How linear layers are computed on a CPU. The default value, <see cref="LinearKernel.Fastest"/>, is decided once for a run: a checkpoint keeps the decision, so that a resumed run takes the same way.
+    /// </summary>
+    public LinearKernel LinearKernel { get; init; }
+
+    /// <summary>
+    /// Threads that libtorch computes with, at least 1. It holds for the whole process and stays after Fit, as <c>torch.set_num_threads</c> does. Null, the default, leaves them as they are.
+    /// </summary>
+    public int? ComputeThreads { get; init; }
+
     /// <summary>Threads that make views beside training, at least 1. The default value is 1. It never changes the result.</summary>
     public int ViewThreads { get; init; } = 1;
 
@@ -80,6 +93,11 @@ public sealed record TrainingOptions
         ArgumentOutOfRangeException.ThrowIfLessThan(Steps ?? 1, 1, nameof(Steps));
         ArgumentOutOfRangeException.ThrowIfLessThan(ChunkSize ?? 1, 1, nameof(ChunkSize));
         ArgumentOutOfRangeException.ThrowIfLessThan(ViewThreads, 1, nameof(ViewThreads));
+        ArgumentOutOfRangeException.ThrowIfLessThan(ComputeThreads ?? 1, 1, nameof(ComputeThreads));
+        if (!Enum.IsDefined(Precision))
+            throw new ArgumentOutOfRangeException(nameof(Precision), Precision, "Choose Precision.Single or Precision.BFloat16.");
+        if (!Enum.IsDefined(LinearKernel))
+            throw new ArgumentOutOfRangeException(nameof(LinearKernel), LinearKernel, "Choose LinearKernel.Fastest, Product or Convolution.");
         ArgumentOutOfRangeException.ThrowIfLessThan(ReportEvery, 1, nameof(ReportEvery));
         ArgumentOutOfRangeException.ThrowIfNegative(MemoryBudget ?? 0, nameof(MemoryBudget));
         if (ScratchFolder is not null)

@@ -90,7 +90,7 @@ internal sealed class ClipTransformer : nn.Module<Tensor, Tensor>
         public override Tensor forward(Tensor input)
         {
             using var scope = NewDisposeScope();
-            return out_proj.forward(SelfAttention.Mixed(nn.functional.linear(input, in_proj_weight, in_proj_bias), _heads, _isCausal)).MoveToOuterDisposeScope();
+            return out_proj.forward(SelfAttention.Mixed(Arithmetic.Current.Multiply(input, in_proj_weight, in_proj_bias), _heads, _isCausal)).MoveToOuterDisposeScope();
         }
     }
 

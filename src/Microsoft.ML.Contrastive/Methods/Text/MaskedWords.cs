@@ -33,7 +33,7 @@ internal sealed class MaskedWords : nn.Module
         Tensor hidden = Hidden(seen), places = hidden.reshape(-1).nonzero().squeeze(1);
         Tensor last = encoder.States(where(hidden, seen.neg().sub(2), seen)).Last;
         Tensor features = norm.forward(nn.functional.gelu(dense.forward(last.flatten(0, 1).index_select(0, places))));
-        Tensor logits = nn.functional.linear(features, encoder.TokenVectors, bias);
+        Tensor logits = Arithmetic.Current.Multiply(features, encoder.TokenVectors, bias);
         Tensor each = nn.functional.cross_entropy(logits, tokens.reshape(-1).index_select(0, places), reduction: nn.Reduction.None);
         return zeros(tokens.shape[0], each.dtype, each.device).index_add(0, places.div(tokens.shape[1], RoundingMode.floor), each, 1);
     }
