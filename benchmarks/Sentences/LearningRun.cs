@@ -23,6 +23,8 @@ internal sealed class LearningRun(SentencesOptions options, SentenceData data, L
             BatchSize = Math.Min(method.BatchSize, Math.Max(2, examples.Length)),
             Steps = Math.Max(1, Steps),
             KeepFreedMemory = true,
+            Precision = options.Precision,
+            SortedBatches = options.SortedBatches,
             CheckpointFolder = checkpoints,
             CheckpointInterval = TimeSpan.FromMinutes(1),
             Progress = new Said(),

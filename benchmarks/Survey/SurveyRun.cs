@@ -61,7 +61,7 @@ internal sealed class SurveyRun(SurveyOptions options, string method, int seed)
         try
         {
             ContrastiveMethod recipe = method == SurveyOptions.Frozen ? SmallDataSettings.Frozen(facts) : SmallDataSettings.Method(method, facts);
-            var training = new TrainingOptions { BatchSize = Batch, KeepFreedMemory = true, ReportEvery = 1, Progress = clock };
+            var training = new TrainingOptions { BatchSize = Batch, KeepFreedMemory = true, Precision = options.Precision, ReportEvery = 1, Progress = clock };
             training = training with { Steps = Steps(recipe, training, clock, train, facts), CheckpointFolder = checkpoints, CheckpointInterval = TimeSpan.FromMinutes(1) };
             long started = Stopwatch.GetTimestamp();
             encoder = Estimator(recipe, training).Fit(train);

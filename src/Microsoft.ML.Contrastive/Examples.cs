@@ -27,6 +27,9 @@ internal abstract class Examples : IDisposable
     /// <summary>What makes the views of a batch; one for each thread.</summary>
     public abstract BatchMaker CreateMaker(ContrastiveMethod method);
 
+    /// <summary>The length of an example by its row; null where all have the same.</summary>
+    public virtual Func<int, int>? Length => null;
+
     /// <summary>Of texts.</summary>
     public virtual Tokenizer? Tokenizer => null;
 

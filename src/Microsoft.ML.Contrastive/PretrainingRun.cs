@@ -123,6 +123,8 @@ internal sealed record PretrainingRun(
         identity["data"] = Examples.Fingerprint();
         if (Options.ChunkSize is { } chunk)
             identity["chunkSize"] = chunk;
+        if (Options.SortedBatches > 1 && Examples.Length is not null)
+            identity["sortedBatches"] = Options.SortedBatches;
         if (Options.Precision != Precision.Single)
             identity["precision"] = Options.Precision.ToString();
         identity["startsFrom"] = startsFrom is null ? "random weights" : Checkpoint.Digest(stream => SafeTensors.Save(stream, startsFrom));
@@ -146,7 +148,7 @@ internal sealed record PretrainingRun(
 
     private Func<long, Views> MakeViews()
     {
-        var order = new EpochOrder(Examples.Count, Options.BatchSize, (ulong)Seed);
+        var order = new EpochOrder(Examples.Count, Options.BatchSize, (ulong)Seed, Options.SortedBatches, Examples.Length);
         BatchMaker make = Examples.CreateMaker(Method);
         return step =>
         {

@@ -19,6 +19,8 @@ internal sealed class TextExamples : Examples
 
     public override int Count => _store.Count;
 
+    public override Func<int, int> Length => _store.Length;
+
     public override Tokenizer Tokenizer => _start.Tokenizer;
 
     public override Action<nn.Module>? FirstWeights => _start.Load;

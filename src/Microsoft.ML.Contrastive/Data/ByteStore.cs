@@ -33,6 +33,9 @@ internal sealed class ByteStore : IDisposable
     /// <summary>Bytes in the scratch file; final once this is sealed.</summary>
     public long ScratchLength => _scratch?.Length ?? 0;
 
+    /// <summary>How many bytes an item has.</summary>
+    public int Length(int item) => _items[item].Size;
+
     /// <summary>The bytes of an item, to be used no longer than this lives.</summary>
     public ReadOnlySpan<byte> this[int item]
     {

@@ -28,6 +28,9 @@ internal sealed class TokenStore(ByteStore bytes) : IDisposable
         }
     }
 
+    /// <summary>Tokens of all texts of a row together.</summary>
+    public int Length(int row) => bytes.Length(row) / sizeof(int);
+
     /// <summary>Tells the system which rows are read next.</summary>
     public void Prefetch(ReadOnlySpan<int> rows, ReadAhead readAhead) => bytes.Prefetch(rows, readAhead);
 

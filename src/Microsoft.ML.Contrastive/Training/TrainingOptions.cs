@@ -16,6 +16,12 @@ public sealed record TrainingOptions
     public int BatchSize { get; init; } = 256;
 
     /// <summary>
+    /// Of texts: the rows of so many batches that follow each other are dealt out to them by length, at least 1, so that fewer fillers are computed; the batches then come in random
+    /// order. A batch's negatives become more alike in length. The default value is 1: batches are drawn at random.
+    /// </summary>
+    public int SortedBatches { get; init; } = 1;
+
+    /// <summary>
     /// Rows of a batch that pass the network together, at least 1: so a batch that memory would not hold trains with its whole gradient, for about half as much time again. For
     /// methods whose learner is an <see cref="IChunkedLearner"/>, and networks without batch norm. Null, the default: all rows together.
     /// </summary>
@@ -91,6 +97,7 @@ public sealed record TrainingOptions
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(Epochs ?? 1, 1, nameof(Epochs));
         ArgumentOutOfRangeException.ThrowIfLessThan(Steps ?? 1, 1, nameof(Steps));
+        ArgumentOutOfRangeException.ThrowIfLessThan(SortedBatches, 1, nameof(SortedBatches));
         ArgumentOutOfRangeException.ThrowIfLessThan(ChunkSize ?? 1, 1, nameof(ChunkSize));
         ArgumentOutOfRangeException.ThrowIfLessThan(ViewThreads, 1, nameof(ViewThreads));
         ArgumentOutOfRangeException.ThrowIfLessThan(ComputeThreads ?? 1, 1, nameof(ComputeThreads));

@@ -126,6 +126,25 @@ public sealed class TrainingPartsTests : IDisposable
     }
 
     [Fact]
+    public void Batches_that_are_sorted_together_hold_like_lengths_in_an_order_that_stays_random()
+    {
+        static int Length(int row) => row * 7 % 50;
+        var order = new EpochOrder(103, 10, seed: 3, sortedBatches: 4, Length);
+        int[][] batches = [.. Enumerable.Range(0, 10).Select(step => order.Batch(step).Rows.ToArray())];
+        Assert.Equal(100, batches.SelectMany(rows => rows).Distinct().Count());
+        int[] shortest = [.. batches.Select(rows => rows.Min(Length))];
+        Assert.NotEqual(shortest.Order(), shortest);
+        Assert.InRange(Spread(batches), 0, 0.6 * Spread([.. Enumerable.Range(0, 10).Select(step => new EpochOrder(103, 10, seed: 3).Batch(step).Rows.ToArray())]));
+
+        // Fours of batches share their rows with the unsorted order.
+        int[] first = [.. Enumerable.Range(0, 4).SelectMany(step => new EpochOrder(103, 10, seed: 3).Batch(step).Rows.ToArray())];
+        Assert.Equal(4, batches.Count(rows => rows.All(first.Contains)));
+        Assert.Equal(batches[7], new EpochOrder(103, 10, seed: 3, sortedBatches: 4, Length).Batch(7).Rows.ToArray());
+
+        static double Spread(int[][] batches) => batches.Average(rows => rows.Max(Length) - rows.Min(Length));
+    }
+
+    [Fact]
     public void Flat_buffers_keep_values_take_gradients_and_lay_convolutions_channels_last()
     {
         using var scope = NewDisposeScope();
