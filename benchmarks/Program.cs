@@ -18,6 +18,8 @@ switch (args)
         return TransformRates.Run();
     case ["clip", ..]:
         return ClipBenchmark.Run(args[1..]);
+    case ["compare", ..]:
+        return Compare.Run(args[1..]);
     case ["gpu-check"]:
         return GpuCheck.Run();
     case ["endurance", ..]:
@@ -40,6 +42,7 @@ internal static partial class Program
         Usage: dotnet run -c Release --project benchmarks -- <verb>
           clip           pictures and captions from nothing: new designs and concepts of emoji, CIFAR-10 by words, your own
           gpu-check      each method's first losses on the GPU against the CPU's; items a second on both
+          compare        the library beside PyTorch, torchvision, OpenCV, scikit-learn, faiss and ONNX Runtime: see docs/speed.md
           endurance      what docs/reliability.md promises: kills, memory, mutated files, data larger than memory
           sentences      embeddings of sentences, counted and learned: similarity, alignment, uniformity, a linear probe
           step           training steps of the small conv net against the same steps written plainly in TorchSharp;
