@@ -75,7 +75,7 @@ internal static class TextItems
         IDataView data = ml.Data.LoadFromEnumerable(texts.Select(text => new Row { Text = text }).ToArray());
         SentenceEmbeddingTransformer encoder = ml.Transforms.SentenceEmbedding(new SentenceEmbeddingEstimator.Options
         {
-            OutputColumnName = "Vector", InputColumnName = nameof(Row.Text), Encoder = shape, TransformBatchSize = count,
+            OutputColumnName = "Vector", InputColumnName = nameof(Row.Text), Encoder = shape, Method = new SimCse(), Training = new() { BatchSize = 32 }, TransformBatchSize = count,
         }).Untrained(data);
         var fitted = (TextTransformer)encoder.Encoder;
         int[][] ids = [.. texts.Select(text => encoder.Weights.Tokenizer!.Encode(text, fitted.TokenLimit))];

@@ -112,8 +112,8 @@ class Embedding:
 
     def __init__(self, settings):
         data = tensors(settings["file"])
+        ids = data.pop("ids").numpy()
         self.net = encoder(settings, data, "", dropout=0).eval()
-        ids = data["ids"].numpy()
         lengths = (ids >= 0).sum(1)
         self.order, self.texts, self.batches = numpy.argsort(-lengths, kind="stable"), [row[:length].tolist() for row, length in zip(ids, lengths)], []
         start = 0
