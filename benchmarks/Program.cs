@@ -24,6 +24,10 @@ switch (args)
         return GpuCheck.Run();
     case ["endurance", ..]:
         return Endurance.Run(args[1..]);
+    case ["growth", ..]:
+        return Growth.Run(args[1..]);
+    case ["memory", ..]:
+        return MemoryPeaks.Run(args[1..]);
     case ["sentences", ..]:
         return Sentences.Run(args[1..]);
     case ["survey", ..]:
@@ -44,6 +48,8 @@ internal static partial class Program
           gpu-check      each method's first losses on the GPU against the CPU's; items a second on both
           compare        the library beside PyTorch, torchvision, OpenCV, scikit-learn, faiss and ONNX Runtime: see docs/speed.md
           endurance      what docs/reliability.md promises: kills, memory, mutated files, data larger than memory
+          growth         time of a step against batch, queue, width, tokens; of an epoch against rows; rows a second against threads
+          memory         peak memory of training against the batch, whole and in chunks
           sentences      embeddings of sentences, counted and learned: similarity, alignment, uniformity, a linear probe
           step           training steps of the small conv net against the same steps written plainly in TorchSharp;
                          with "profile" also where the time of a step goes
