@@ -18,6 +18,8 @@ usage: ./build.sh VERB [ARGUMENTS]
   demo           run samples/FewLabels: pretrain without labels, classify with few
   gpu-check      compare each method's first losses on the chosen device with the CPU's
   bench          run the benchmarks
+  compare        the library's speed beside PyTorch, torchvision, OpenCV, scikit-learn, faiss and ONNX
+                 Runtime; installs these peers from Debian where it may (--only, --quick, --out: see docs/speed.md)
 
 The environment variable TorchBackend = cpu (default) | cuda-linux | cuda-windows picks the native back end.
 TEXT
@@ -54,6 +56,7 @@ case $verb in
     demo) dotnet run -c Release --project samples/FewLabels -- "$@" ;;
     gpu-check) dotnet run -c Release --project benchmarks -- gpu-check "$@" ;;
     bench) dotnet run -c Release --project benchmarks -- "$@" ;;
+    compare) dotnet run -c Release --project benchmarks -- compare "$@" ;;
     help | -h | --help) help ;;
     *) help >&2; exit 2 ;;
 esac

@@ -18,10 +18,16 @@ switch (args)
         return TransformRates.Run();
     case ["clip", ..]:
         return ClipBenchmark.Run(args[1..]);
+    case ["compare", ..]:
+        return Compare.Run(args[1..]);
     case ["gpu-check"]:
         return GpuCheck.Run();
     case ["endurance", ..]:
         return Endurance.Run(args[1..]);
+    case ["growth", ..]:
+        return Growth.Run(args[1..]);
+    case ["memory", ..]:
+        return MemoryPeaks.Run(args[1..]);
     case ["sentences", ..]:
         return Sentences.Run(args[1..]);
     case ["survey", ..]:
@@ -40,7 +46,10 @@ internal static partial class Program
         Usage: dotnet run -c Release --project benchmarks -- <verb>
           clip           pictures and captions from nothing: new designs and concepts of emoji, CIFAR-10 by words, your own
           gpu-check      each method's first losses on the GPU against the CPU's; items a second on both
+          compare        the library beside PyTorch, torchvision, OpenCV, scikit-learn, faiss and ONNX Runtime: see docs/speed.md
           endurance      what docs/reliability.md promises: kills, memory, mutated files, data larger than memory
+          growth         time of a step against batch, queue, width, tokens; of an epoch against rows; rows a second against threads
+          memory         peak memory of training against the batch, whole and in chunks
           sentences      embeddings of sentences, counted and learned: similarity, alignment, uniformity, a linear probe
           step           training steps of the small conv net against the same steps written plainly in TorchSharp;
                          with "profile" also where the time of a step goes

@@ -30,9 +30,9 @@ internal static class Neighbours
         var hits = new List<SearchHit[]>();
         foreach ((_, Tensor cosines) in Cosines(queries, candidates))
         {
-            (Tensor values, Tensor rows) = cosines.sort(1, descending: true, stable: true);
-            float[] found = Numbers<float>(values.narrow(1, 0, count));
-            long[] places = Numbers<long>(rows.narrow(1, 0, count));
+            (Tensor values, Tensor rows) = LargestOfRows.Of(cosines, count);
+            float[] found = Numbers<float>(values);
+            long[] places = Numbers<long>(rows);
             hits.AddRange(places.Zip(found, (place, cosine) => new SearchHit((int)place, cosine)).Chunk(count));
         }
         return [.. hits];

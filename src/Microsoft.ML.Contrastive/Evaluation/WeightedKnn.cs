@@ -57,7 +57,7 @@ public static class WeightedKnn
         {
             using var chunk = NewDisposeScope();
             Tensor cosines = unitQuery.narrow(0, start, Math.Min(rows, query.shape[0] - start)).mm(unitBank);
-            (Tensor nearest, Tensor places) = cosines.topk(k, dim: 1);
+            (Tensor nearest, Tensor places) = LargestOfRows.Of(cosines, k);
             results.Add(count(nearest, bankLabels.take(places)).MoveToOuterDisposeScope());
         }
         return cat(results, 0).MoveToOuterDisposeScope();

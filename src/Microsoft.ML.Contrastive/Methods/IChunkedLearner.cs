@@ -32,9 +32,7 @@ internal static class ChunkedLearners
     {
         string name = learner.GetName();
         if (learner is not IChunkedLearner)
-            throw new ArgumentException($"{name} looks at a batch as a whole: leave TrainingOptions.ChunkSize out, or choose SimCse or Clip.", ChunkSize);
-        if (learner.modules().OfType<BatchNorm>().Any(norm => norm.training && norm.parameters().Any(parameter => parameter.requires_grad)))
-            throw new ArgumentException($"{name} trains a network with batch norm, which mixes the rows that pass together: in chunks its gradient would be another. Choose an encoder without it, such as ClipVisionTransformer or a SmallConvNet with EncoderNorm.GroupWithStandardizedWeights, freeze it, or leave TrainingOptions.ChunkSize out.", ChunkSize);
+            throw new ArgumentException($"{name} looks at a batch as a whole: leave TrainingOptions.ChunkSize out, or choose SimClrV1, SimClrV2, MoCoV3, Dino, SimCse or Clip.", ChunkSize);
     }
 
     // Training's, which this room does not know.

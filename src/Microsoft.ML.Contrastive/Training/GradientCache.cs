@@ -5,43 +5,51 @@ namespace Microsoft.ML.Contrastive;
 /// <summary>
 /// The gradient of a large batch in the memory of a small one (Gao et al. 2021, "Scaling deep contrastive learning batch size under memory limited peak setup"):
 /// representations are made chunk by chunk without a graph, the loss is taken of all of them, and its gradient with respect to each is carried through its chunk's
-/// network in a second pass. Equal to the whole batch's gradient, unlike gradients of chunks' own losses, as long as no layer mixes rows.
+/// network in a second pass. Equal to the whole batch's gradient, unlike gradients of chunks' own losses, as long as no layer mixes rows. Batch norm in training
+/// does: there the result is that of a whole batch whose norms are split into the chunks (<see cref="BatchNorm.Splits"/>).
 /// </summary>
 internal static class GradientCache
 {
-    /// <summary>The loss of a batch, and its gradient added to the parameters'.</summary>
+    /// <summary>The loss of a batch, and its gradient added to the parameters'; what the loss leaves behind lives in the caller's scope.</summary>
     /// <param name="learner">One that <see cref="ChunkedLearners.Check"/> let pass.</param>
     /// <param name="views">The batch.</param>
     /// <param name="step">The step.</param>
     /// <param name="chunkSize">Rows that pass the network together, at least 1.</param>
     /// <returns>The loss; where it is not finite, no gradient was added.</returns>
+    /// <exception cref="ArgumentException">Batch norm in training, and chunks of different sizes or of one row.</exception>
     public static double Backward(IChunkedLearner learner, Views views, Step step, int chunkSize)
     {
-        using var scope = NewDisposeScope();
+        using var statistics = new ChunkStatistics(learner, views.Rows, chunkSize);
         (long Start, long Count)[] chunks = [.. Enumerable.Range(0, (int)((views.Rows + chunkSize - 1) / chunkSize))
             .Select(chunk => ((long)chunk * chunkSize, Math.Min(chunkSize, views.Rows - (long)chunk * chunkSize)))];
         Tensor[] whole;
         using (no_grad())
         {
-            Tensor[][] parts = [.. chunks.Select((chunk, index) => Chunk(chunk, index))];
+            Tensor[][] parts = [.. chunks.Select((chunk, index) =>
+            {
+                using var scope = NewDisposeScope();
+                Tensor[] made = [.. Chunk(chunk, index).Select(part => part.MoveToOuterDisposeScope())];
+                statistics.Gather();
+                return made;
+            })];
+            statistics.TakeMean();
             whole = [.. Enumerable.Range(0, parts[0].Length).Select(which => cat([.. parts.Select(part => part[which])], 0))];
         }
         foreach (Tensor representation in whole)
             representation.requires_grad_();
         Tensor loss = learner.Contrast(whole, views, step);
         double value = loss.ToDouble();
-        step.Embedding?.MoveToOuterDisposeScope();
         if (!double.IsFinite(value))
             return value;
         loss.backward();
 
         foreach ((int index, (long start, long count)) in chunks.Index())
         {
-            using var chunkScope = NewDisposeScope();
+            using var scope = NewDisposeScope();
             Tensor[] parts = Chunk((start, count), index);
             Tensor product = zeros(1, whole[0].dtype, whole[0].device).squeeze();
             foreach ((Tensor part, Tensor representation) in parts.Zip(whole))
-                if (representation.grad is { } gradient)
+                if (part.requires_grad && representation.grad is { } gradient)
                     product = product.add(part.mul(gradient.narrow(0, start, count)).sum());
             if (product.requires_grad) // not where all networks are frozen and the loss alone has parameters
                 product.backward();
@@ -52,6 +60,54 @@ internal static class GradientCache
         {
             using Views rows = views.Narrow(chunk.Start, chunk.Count);
             return [.. learner.Represent(rows, step, index)];
+        }
+    }
+
+    /// <summary>
+    /// Batch norm's running statistics through both passes: a step moves them once, by the mean of its chunks, as <see cref="BatchNorm.Splits"/> has it.
+    /// </summary>
+    private sealed class ChunkStatistics : IDisposable
+    {
+        private readonly (Tensor Running, Tensor Before, Tensor Sum)[] _statistics;
+        private int _gathered;
+
+        public ChunkStatistics(IChunkedLearner learner, long rows, int chunkSize)
+        {
+            BatchNorm[] norms = [.. learner is nn.Module module ? module.modules().OfType<BatchNorm>().Where(norm => norm.training) : []];
+            if (norms.Length > 0 && (chunkSize < 2 || rows % chunkSize != 0))
+                throw new ArgumentException(
+                    $"ChunkSize is {chunkSize} and the batch has {rows} rows: with batch norm in training all chunks must have the same rows, at least 2. Choose a ChunkSize that divides the BatchSize.", nameof(chunkSize));
+            using var noGradient = no_grad();
+            _statistics = [.. norms.SelectMany(norm => norm.buffers()).Select(running => (running, running.clone().DetachFromDisposeScope(), zeros_like(running).DetachFromDisposeScope()))];
+        }
+
+        /// <summary>Notes what a chunk made of the statistics, and puts them back.</summary>
+        public void Gather()
+        {
+            _gathered++;
+            foreach ((Tensor running, Tensor before, Tensor sum) in _statistics)
+            {
+                sum.add_(running);
+                running.copy_(before);
+            }
+        }
+
+        /// <summary>The mean of what was gathered is where the statistics are when this is disposed, whatever the second pass does to them.</summary>
+        public void TakeMean()
+        {
+            foreach ((_, Tensor before, Tensor sum) in _statistics)
+                before.copy_(sum.div_(_gathered));
+        }
+
+        public void Dispose()
+        {
+            using var noGradient = no_grad();
+            foreach ((Tensor running, Tensor before, Tensor sum) in _statistics)
+            {
+                running.copy_(before);
+                before.Dispose();
+                sum.Dispose();
+            }
         }
     }
 }

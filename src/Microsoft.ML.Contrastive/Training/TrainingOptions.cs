@@ -23,7 +23,8 @@ public sealed record TrainingOptions
 
     /// <summary>
     /// Rows of a batch that pass the network together, at least 1: so a batch that memory would not hold trains with its whole gradient, for about half as much time again. For
-    /// methods whose learner is an <see cref="IChunkedLearner"/>, and networks without batch norm. Null, the default: all rows together.
+    /// methods whose learner is an <see cref="IChunkedLearner"/>: SimCLR, MoCo v3, DINO, SimCSE, CLIP. Batch norm in training takes its statistics of each chunk, as if each sat on a
+    /// device of its own; the chunks must then divide <see cref="BatchSize"/>. Null, the default: all rows together.
     /// </summary>
     public int? ChunkSize { get; init; }
 

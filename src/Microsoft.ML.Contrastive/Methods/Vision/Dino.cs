@@ -138,7 +138,7 @@ public sealed record Dino : ContrastiveMethod
 }
 
 /// <summary>Student, teacher and centre of <see cref="Dino"/>.</summary>
-internal sealed class DinoLearner : Learner
+internal sealed class DinoLearner : Learner, IChunkedLearner
 {
     private readonly nn.Module<Tensor, Tensor> encoder, head, last_layer, target_encoder, target_head, target_last_layer;
     private readonly Centre centre;
@@ -173,17 +173,24 @@ internal sealed class DinoLearner : Learner
 
     public override IReadOnlyList<MomentumPair> MomentumPairs { get; }
 
-    public override Tensor Loss(Views views, Step step)
+    public override Tensor Loss(Views views, Step step) => Contrast(Represent(views, step, chunk: 0), views, step);
+
+    /// <summary>The student's projections of each view, before its last layer; then the teacher's scores of each large one.</summary>
+    public IReadOnlyList<Tensor> Represent(Views views, Step step, int chunk) =>
+    [
+        .. views.Projected(view => nn.functional.normalize(head.forward(encoder.forward(view))), MultiCrop.GlobalViews, _method.JointForward),
+        .. Teacher(views),
+    ];
+
+    public Tensor Contrast(IReadOnlyList<Tensor> representations, Views views, Step step)
     {
-        Tensor[] projections = views.Projected(
-            view => nn.functional.normalize(head.forward(encoder.forward(view))), MultiCrop.GlobalViews, _method.JointForward);
-        step.Embedding = projections[0];
-        _teacher = Teacher(views);
+        step.Embedding = representations[0];
+        _teacher = [.. representations.Skip(views.Count).Select(scores => scores.detach())];
         double temperature = Dino.Warmed(
             _method.FirstTeacherTemperature, _method.TeacherTemperature, _method.TeacherWarmupSteps!.Value, step.Index);
         return CrossViewEntropy.Loss(
             [.. _teacher.Select(scores => SelfDistillation.Targets(scores, centre.Mean, temperature))],
-            [.. projections.Select(last_layer.forward)],
+            [.. representations.Take(views.Count).Select(last_layer.forward)],
             _method.StudentTemperature);
     }
 

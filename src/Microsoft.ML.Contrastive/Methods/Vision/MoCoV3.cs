@@ -104,7 +104,7 @@ public sealed record MoCoV3 : ContrastiveMethod
 }
 
 /// <summary>Query and key networks of <see cref="MoCoV3"/>.</summary>
-internal sealed class MoCoV3Learner : Learner
+internal sealed class MoCoV3Learner : Learner, IChunkedLearner
 {
     private readonly nn.Module<Tensor, Tensor> encoder, projector, predictor, target_encoder, target_projector;
     private readonly MoCoV3 _method;
@@ -137,11 +137,15 @@ internal sealed class MoCoV3Learner : Learner
 
     public override IReadOnlyList<MomentumPair> MomentumPairs { get; }
 
-    public override Tensor Loss(Views views, Step step)
+    public override Tensor Loss(Views views, Step step) => Contrast(Represent(views, step, chunk: 0), views, step);
+
+    /// <summary>The queries of both views, then their keys.</summary>
+    public IReadOnlyList<Tensor> Represent(Views views, Step step, int chunk) => [Query(views[0]), Query(views[1]), Key(views[0]), Key(views[1])];
+
+    public Tensor Contrast(IReadOnlyList<Tensor> representations, Views views, Step step)
     {
-        Tensor query1 = Query(views[0]), query2 = Query(views[1]);
-        step.Embedding = query1;
-        return BatchInfoNce.Symmetric(query1, query2, Key(views[0]), Key(views[1]), _method.Temperature);
+        step.Embedding = representations[0];
+        return BatchInfoNce.Symmetric(representations[0], representations[1], representations[2].detach(), representations[3].detach(), _method.Temperature);
     }
 
     public override double? FlatLoss(long rows) => BatchInfoNce.FlatLoss(rows, _method.Temperature);

@@ -32,7 +32,7 @@ public sealed record SimClrV1 : SimClr
 }
 
 /// <summary>Encoder and projector of <see cref="SimClrV1"/>.</summary>
-internal sealed class SimClrV1Learner : Learner
+internal sealed class SimClrV1Learner : Learner, IChunkedLearner
 {
     private readonly nn.Module<Tensor, Tensor> encoder, projector;
     private readonly SimClrV1 _method;
@@ -48,11 +48,18 @@ internal sealed class SimClrV1Learner : Learner
 
     public override nn.Module<Tensor, Tensor> Encoder => encoder;
 
-    public override Tensor Loss(Views views, Step step)
+    public override Tensor Loss(Views views, Step step) => Contrast(Represent(views, step, chunk: 0), views, step);
+
+    public IReadOnlyList<Tensor> Represent(Views views, Step step, int chunk)
     {
         (Tensor first, Tensor second) = views.Projected(view => projector.forward(encoder.forward(view)), _method.JointForward);
-        step.Embedding = first;
-        return NtXent.Loss(first, second, _method.Temperature);
+        return [first, second];
+    }
+
+    public Tensor Contrast(IReadOnlyList<Tensor> representations, Views views, Step step)
+    {
+        step.Embedding = representations[0];
+        return NtXent.Loss(representations[0], representations[1], _method.Temperature);
     }
 
     public override double? FlatLoss(long rows) => NtXent.FlatLoss(rows);

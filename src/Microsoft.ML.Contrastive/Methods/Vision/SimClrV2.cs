@@ -78,7 +78,7 @@ public sealed record SimClrV2 : SimClr
 /// Encoder with the projector's first layer, the projector's others, and the memory of <see cref="SimClrV2"/>. An encoder of another kind, such as a
 /// module of the caller's own, keeps no layer: the projector then has them all.
 /// </summary>
-internal sealed class SimClrV2Learner : Learner
+internal sealed class SimClrV2Learner : Learner, IChunkedLearner
 {
     private readonly nn.Module<Tensor, Tensor> encoder, projector;
     private readonly nn.Module<Tensor, Tensor>? target_encoder, target_projector;
@@ -118,17 +118,26 @@ internal sealed class SimClrV2Learner : Learner
 
     public override IReadOnlyList<MomentumPair> MomentumPairs { get; } = [];
 
-    public override Tensor Loss(Views views, Step step)
+    public override Tensor Loss(Views views, Step step) => Contrast(Represent(views, step, chunk: 0), views, step);
+
+    /// <summary>The projections of both views, and where there is a memory the keys of both.</summary>
+    public IReadOnlyList<Tensor> Represent(Views views, Step step, int chunk)
     {
         (Tensor first, Tensor second) = views.Projected(view => Project(encoder, projector, view), _method.JointForward);
-        step.Embedding = first;
+        if (queue is null)
+            return [first, second];
+        using var noGradient = no_grad();
+        (Tensor one, Tensor other) = views.Projected(view => Project(target_encoder!, target_projector!, view), _method.JointForward);
+        return [first, second, one, other];
+    }
+
+    public Tensor Contrast(IReadOnlyList<Tensor> representations, Views views, Step step)
+    {
+        step.Embedding = representations[0];
         if (queue is not null)
             using (no_grad())
-            {
-                (Tensor one, Tensor other) = views.Projected(view => Project(target_encoder!, target_projector!, view), _method.JointForward);
-                _keys = nn.functional.normalize(cat([one, other], 0));
-            }
-        return NtXent.Loss(first, second, _method.Temperature, queue?.Keys);
+                _keys = nn.functional.normalize(cat([representations[2], representations[3]], 0));
+        return NtXent.Loss(representations[0], representations[1], _method.Temperature, queue?.Keys);
     }
 
     public override void AfterStep(Step step) => queue?.Enqueue(_keys!);
