@@ -144,7 +144,7 @@ public sealed class ImageEncoderTests
     {
         using var scope = NewDisposeScope();
         using var generator = new Generator(2);
-        using var kernels = new SelectiveKernelConvolution(8, 2, generator);
+        using var kernels = new SelectiveKernelConvolution(8, 2, EncoderNorm.Batch, generator);
         kernels.eval();
         Tensor pictures = empty(3, 8, 7, 7).normal_(0, 1, generator);
         Dictionary<string, Tensor> state = kernels.state_dict();
