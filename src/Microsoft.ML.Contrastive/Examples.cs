@@ -55,6 +55,9 @@ internal static class ColumnExamples
             case ColumnKind.Pairs:
                 PairExamples.Check(options);
                 break;
+            case ColumnKind.Multiview:
+                MultiviewExamples.Check(options);
+                break;
             case ColumnKind.Sequences:
                 SequenceExamples.Check(options);
                 break;
@@ -76,6 +79,7 @@ internal static class ColumnExamples
         {
             ColumnKind.Texts => TextExamples.Read(input, options, earlier, reading),
             ColumnKind.Pairs => PairExamples.Read(input, options, earlier, reading),
+            ColumnKind.Multiview => MultiviewExamples.Read(input, options, earlier, reading),
             ColumnKind.Sequences => SequenceExamples.Read(input, options, normalization, reading),
             _ => PictureExamples.Read(input, options, normalization, reading),
         };

@@ -35,6 +35,9 @@ internal sealed class PretrainedEncoder
     /// <summary>The same network for other columns or settings; it lives until the last user of either has gone.</summary>
     public PretrainedEncoder With(EncoderManifest manifest) => new(manifest, Module, Device, Tokenizer, _owners);
 
+    /// <summary>A part of the same network; the whole lives until the last user of either has gone.</summary>
+    public PretrainedEncoder With(EncoderManifest manifest, nn.Module<Tensor, Tensor> part) => new(manifest, part, Device, Tokenizer, _owners);
+
     /// <summary>One more transformer, or computation, uses it.</summary>
     /// <exception cref="ObjectDisposedException">The last user has gone.</exception>
     public PretrainedEncoder Share()
