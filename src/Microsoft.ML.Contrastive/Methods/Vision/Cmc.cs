@@ -80,9 +80,11 @@ public sealed record Cmc : MemoryBankMethod
 
     internal override ImageEncoder EncoderFor(ImageEncoder chosen)
     {
-        ImageEncoder half = chosen.HalfWidth();
-        ColorViews views = chosen as ColorViews
-            ?? (Planes == CmcPlanes.Each ? new LuminanceAndTwoColors(half, half, half) { ColorSpace = ColorSpace } : new LuminanceAndColor(half, half) { ColorSpace = ColorSpace });
+        if (chosen is not ColorViews views)
+        {
+            ImageEncoder half = chosen.HalfWidth();
+            return Planes == CmcPlanes.Each ? new LuminanceAndTwoColors(half, half, half) { ColorSpace = ColorSpace } : new LuminanceAndColor(half, half) { ColorSpace = ColorSpace };
+        }
         if (views.ColorSpace != ColorSpace)
             throw new ArgumentException($"The encoder sees {views.ColorSpace}, Cmc is to compare {ColorSpace}: give both the same ColorSpace.", nameof(chosen));
         if (views is LuminanceAndTwoColors != (Planes == CmcPlanes.Each))
