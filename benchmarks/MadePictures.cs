@@ -14,12 +14,12 @@ internal static class MadePictures
         return [.. Enumerable.Range(0, count).Select(_ => MakeOne(side, channels, random))];
     }
 
-    /// <summary>The pictures as a view with a column Image.</summary>
-    public static IDataView View(MLContext ml, int count, int side, int channels)
+    /// <summary>The pictures as a view with a column Image, and one of four labels for each, in turn.</summary>
+    public static IDataView View(MLContext ml, int count, int side, int channels, int seed = 1)
     {
         SchemaDefinition schema = SchemaDefinition.Create(typeof(Row));
         schema[nameof(Row.Image)].ColumnType = new VectorDataViewType(NumberDataViewType.Byte, channels * side * side);
-        return ml.Data.LoadFromEnumerable(Make(count, side, channels).Select(image => new Row { Image = image }).ToArray(), schema);
+        return ml.Data.LoadFromEnumerable(Make(count, side, channels, seed).Select((image, index) => new Row { Image = image, Label = $"class {index % 4}" }).ToArray(), schema);
     }
 
     /// <summary>Any number of pictures, each made when it is read: coarse random patches, the same for the same row.</summary>
@@ -65,5 +65,7 @@ internal static class MadePictures
     private sealed class Row
     {
         public byte[] Image { get; set; } = [];
+
+        public string Label { get; set; } = "";
     }
 }

@@ -25,7 +25,7 @@ internal static class Endurance
             case [] or ["all"]:
                 return s_parts.Max(RunAlone);
             case ["kills", .. string[] options]:
-                return Kills.Run(Methods(options), Number(options, "--kills", 20), Number(options, "--seed", 1)) ? 0 : 1;
+                return Kills.Run(Option(options, "--methods")?.Split(',') ?? KilledRun.Names, Number(options, "--kills", 20), Number(options, "--seed", 1)) ? 0 : 1;
             case ["memory", .. string[] options]:
                 return LongRuns.Run(Methods(options), Number(options, "--steps", 5_000), Number(options, "--batches", 20_000)) ? 0 : 1;
             case ["mutations", .. string[] options]:

@@ -24,6 +24,7 @@ internal static class HostileReaders
             new("weights", Entry(zip, WeightsEntry), FileMutator.MutateSafeTensors, LoadWeights(zip)),
             new("import", ForeignWeights(), FileMutator.MutateSafeTensors, ImportWeights()),
             new("manifest", Entry(zip, ManifestEntry), FileMutator.MutateJson, bytes => ReadManifest(bytes)),
+            new("manifest-multiview", ManifestOfTwoColumns(zip), FileMutator.MutateJson, bytes => ReadManifest(bytes)),
             new("classes", SmallClasses, FileMutator.MutateJson, bytes => ClassLabels.Read(new StreamReader(new MemoryStream(bytes)))),
             new("checkpoint", SmallCheckpoint(folder), FileMutator.MutateSafeTensors, bytes => ReadCheckpoint(bytes, folder)),
             new("checkpoint-state", WithDigest(State), MutateState, bytes => ReadCheckpoint(bytes, folder)),
@@ -89,6 +90,13 @@ internal static class HostileReaders
     }
 
     private static EncoderManifest ReadManifest(byte[] json) => EncoderManifest.Read(new StreamReader(new MemoryStream(json)));
+
+    private static byte[] ManifestOfTwoColumns(byte[] zip)
+    {
+        EncoderManifest manifest = ReadManifest(Entry(zip, ManifestEntry));
+        var view = (PictureInput)manifest.Input;
+        return Encoding.UTF8.GetBytes((manifest with { Input = new MultiviewInput { Columns = ["Image", "Depth"], Views = [view, view] } }).ToJson());
+    }
 
     private static byte[] SmallClasses
         => """{"labelColumn":"Label","predictedLabelColumn":"PredictedLabel","count":3,"kind":"single","values":["0.5","-1","2"]}"""u8.ToArray();

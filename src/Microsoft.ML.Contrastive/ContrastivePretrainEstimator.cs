@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Contrastive;
 
 /// <summary>
-/// Learns an encoder from a column of unlabelled pictures, texts or sequences: a method, an encoder and training settings, each a value of its
+/// Learns an encoder from a column of unlabelled pictures, texts or sequences, or from several columns of pictures: a method, an encoder and training settings, each a value of its
 /// own. Fit reads the column once, trains, and gives a transformer that adds the learned features.
 /// </summary>
 /// <remarks>
@@ -31,11 +31,21 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         /// <summary>Name of the column of pictures, texts or sequences. Null: <see cref="OutputColumnName"/>.</summary>
         public string? InputColumnName { get; init; }
 
+        /// <summary>
+        /// Names of 2 to 16 columns of pictures, each a view with a network of its own, which <see cref="Cmc"/> learns from; in place of <see cref="InputColumnName"/>. The
+        /// default value is null.
+        /// </summary>
+        public IReadOnlyList<string>? InputColumnNames { get; init; }
+
+        /// <summary>How each of the <see cref="InputColumnNames"/> holds pictures, null for MLImage columns; null, the default, where all are.</summary>
+        public IReadOnlyList<ImageShape?>? ImageShapes { get; init; }
+
         /// <summary>What is learned by. The default value is SimCLR v1.</summary>
         public ContrastiveMethod Method { get; init; } = new SimClrV1();
 
         /// <summary>
-        /// The network: an <see cref="ImageEncoder"/> for pictures, a <see cref="TextEncoder"/> for texts, a <see cref="SequenceEncoder"/> for sequences. Null: the method's default, for
+        /// The network: an <see cref="ImageEncoder"/> for pictures, a <see cref="TextEncoder"/> for texts, a <see cref="SequenceEncoder"/> for sequences, a
+        /// <see cref="MultiviewEncoder"/> for several columns of pictures, or an <see cref="ImageEncoder"/> that each of them gets. Null: the method's default, for
         /// most the small conv net for views under 64 pixels, otherwise ResNet-18; <see cref="TextEncoder.Small"/> for texts.
         /// </summary>
         public Encoder? Encoder { get; init; }
@@ -69,7 +79,7 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
 
         /// <summary>
         /// Height and width of a view, and of what Transform feeds the network, in pixels. Null: the column's own size where its
-        /// type says one; otherwise the median of the pictures' shorter sides, at most 224. From the encoder's minimum to 4,096.
+        /// type says one, of several columns the first's; otherwise the median of the pictures' shorter sides, at most 224. From the encoder's minimum to 4,096.
         /// </summary>
         public int? ImageSize { get; init; }
 
@@ -79,12 +89,13 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         /// <summary>Rows that the fitted transformer featurizes together, 1 to 65,536, and fewer of large pictures (256 MB of pixels are the limit). The default value is 64.</summary>
         public int TransformBatchSize { get; init; } = 64;
 
-        internal string Input => InputColumnName ?? OutputColumnName;
+        internal string Input => InputColumnNames?[0] ?? InputColumnName ?? OutputColumnName;
 
         /// <summary>For pictures with texts.</summary>
         internal PairOptions? Pairs { get; init; }
 
         internal ColumnKind Kind => Pairs is not null ? ColumnKind.Pairs
+            : InputColumnNames is not null ? ColumnKind.Multiview
             : Method is TextMethod ? ColumnKind.Texts
             : Sequence is not null ? ColumnKind.Sequences
             : ImageShape is not null ? ColumnKind.PictureVectors : ColumnKind.Pictures;
@@ -118,7 +129,9 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
 
     /// <inheritdoc/>
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
-        => AddFeatures(inputSchema, _options.OutputColumnName, _options.Input, _options.Kind);
+        => _options.InputColumnNames is { } names
+            ? AddFeatures(inputSchema, _options.OutputColumnName, names.Select((name, view) => (name, _options.ImageShapes?[view] is null ? ColumnKind.Pictures : ColumnKind.PictureVectors)))
+            : AddFeatures(inputSchema, _options.OutputColumnName, _options.Input, _options.Kind);
 
     /// <summary>Trains on the examples of <paramref name="input"/>.</summary>
     /// <exception cref="ArgumentException">The column or a setting does not fit: said before any training.</exception>
@@ -145,11 +158,18 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
     public ContrastivePretrainTransformer Untrained(IDataView input) => new(_host, FitEncoder(input, previous: null, trains: false));
 
     internal static SchemaShape AddFeatures(SchemaShape inputSchema, string output, string input, ColumnKind kind)
+        => AddFeatures(inputSchema, output, [(input, kind)]);
+
+    /// <summary>The same from several columns.</summary>
+    internal static SchemaShape AddFeatures(SchemaShape inputSchema, string output, IEnumerable<(string Name, ColumnKind Kind)> inputs)
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
-        if (!inputSchema.TryFindColumn(input, out SchemaShape.Column column))
-            throw new ArgumentException($"The data has no column '{input}'.", nameof(inputSchema));
-        InputColumn.CheckShape(column, kind);
+        foreach ((string name, ColumnKind kind) in inputs)
+        {
+            if (!inputSchema.TryFindColumn(name, out SchemaShape.Column column))
+                throw new ArgumentException($"The data has no column '{name}'.", nameof(inputSchema));
+            InputColumn.CheckShape(column, kind);
+        }
         var columns = inputSchema.ToDictionary(each => each.Name);
         columns[output] = new SchemaShape.Column(output, SchemaShape.Column.VectorKind.Vector, NumberDataViewType.Single, false);
         return new SchemaShape(columns.Values);

@@ -22,7 +22,25 @@ public sealed class ContrastivePretrainTransformer : FeaturesTransformer
     /// <summary>The network's shape.</summary>
     public Encoder Encoder => Manifest.Input.Network;
 
+    /// <summary>Names of the columns that the network takes: one, unless it was trained on several columns of pictures.</summary>
+    public IReadOnlyList<string> InputColumnNames => Manifest.Input is MultiviewInput several ? several.Columns : [Manifest.InputColumn];
+
     private protected override VersionInfo SavedVersion => Version();
+
+    /// <summary>
+    /// The network of one of several columns alone, which is shared: an encoder of pictures like any other, whose features are that view's, and which needs no more than its column.
+    /// </summary>
+    /// <param name="inputColumnName">One of <see cref="InputColumnNames"/>.</param>
+    /// <exception cref="ArgumentException">It is none of them.</exception>
+    public ContrastivePretrainTransformer Only(string inputColumnName)
+    {
+        PretrainedEncoder weights = Weights;
+        if (InputColumnNames.ToList().IndexOf(inputColumnName) is not (>= 0 and int view))
+            throw new ArgumentException($"The encoder takes '{string.Join("' and '", InputColumnNames)}', not '{inputColumnName}'.", nameof(inputColumnName));
+        return new ContrastivePretrainTransformer(Host, weights.Manifest.Input is MultiviewInput several
+            ? weights.With(weights.Manifest with { Input = several.Views[view], InputColumn = inputColumnName }, ((MultiviewModule)weights.Module).Parts[view])
+            : weights);
+    }
 
     /// <summary>
     /// This encoder as an estimator that does not train again, so that a chain with a trainer behind it can be fitted many
@@ -63,5 +81,7 @@ internal sealed class FittedEncoderEstimator<TTransformer>(PretrainedEncoder enc
     }
 
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
-        => ContrastivePretrainEstimator.AddFeatures(inputSchema, encoder.Manifest.OutputColumn, encoder.Manifest.InputColumn, encoder.Manifest.Input.Kind());
+        => ContrastivePretrainEstimator.AddFeatures(inputSchema, encoder.Manifest.OutputColumn, encoder.Manifest.Input is MultiviewInput several
+            ? several.Columns.Zip(several.Views, (name, view) => (name, view.Kind()))
+            : [(encoder.Manifest.InputColumn, encoder.Manifest.Input.Kind())]);
 }

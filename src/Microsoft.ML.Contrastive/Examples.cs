@@ -58,6 +58,9 @@ internal static class ColumnExamples
             case ColumnKind.Pairs:
                 PairExamples.Check(options);
                 break;
+            case ColumnKind.Multiview:
+                MultiviewExamples.Check(options);
+                break;
             case ColumnKind.Sequences:
                 SequenceExamples.Check(options);
                 break;
@@ -79,6 +82,7 @@ internal static class ColumnExamples
         {
             ColumnKind.Texts => TextExamples.Read(input, options, earlier, reading),
             ColumnKind.Pairs => PairExamples.Read(input, options, earlier, reading),
+            ColumnKind.Multiview => MultiviewExamples.Read(input, options, earlier, reading),
             ColumnKind.Sequences => SequenceExamples.Read(input, options, normalization, reading),
             _ => PictureExamples.Read(input, options, normalization, reading),
         };

@@ -38,7 +38,7 @@ public abstract class FeaturesTransformer : NetworkTransformer
         public DataViewSchema.DetachedColumn[] GetOutputColumns()
             => [new(owner.OutputColumnName, new VectorDataViewType(NumberDataViewType.Single, owner.FeatureSize))];
 
-        public Func<int, bool> GetDependencies(Func<int, bool> activeOutput) => column => column == _column.Index && activeOutput(0);
+        public Func<int, bool> GetDependencies(Func<int, bool> activeOutput) => column => _column.Reads(column) && activeOutput(0);
 
         public ITransformer GetTransformer() => owner;
 

@@ -11,6 +11,9 @@ internal abstract class InputColumn
     /// <summary>Its place in the schema.</summary>
     public abstract int Index { get; }
 
+    /// <summary>Whether it needs the column at a place in the schema: one of its own, for most.</summary>
+    public virtual bool Reads(int column) => column == Index;
+
     /// <summary>What collects the rows of one cursor.</summary>
     /// <param name="row">The row that moves.</param>
     /// <param name="slots">The most rows together.</param>
@@ -25,6 +28,7 @@ internal abstract class InputColumn
     {
         PictureInput pictures => new PictureInputColumn(pictures, network.Manifest.InputColumn, schema),
         SequenceInput sequences => new SequenceInputColumn(sequences, network.Manifest.InputColumn, schema),
+        MultiviewInput views => new MultiviewInputColumn(views, schema),
         TextInput texts => new TextInputColumn(texts, network.Tokenizer!, network.Manifest.InputColumn, schema),
         _ => throw new NotSupportedException($"No column is read for {network.Manifest.Input.GetType().Name}."),
     };
@@ -68,6 +72,7 @@ internal enum ColumnKind
     Sequences,
     Texts,
     Pairs,
+    Multiview,
 }
 
 /// <summary>Some rows of an input column, on their way to the network.</summary>

@@ -9,7 +9,9 @@ internal static class PictureNetworks
     /// <summary>How the pictures come, and the encoder.</summary>
     /// <exception cref="ArgumentException">It takes no pictures.</exception>
     public static PictureInput Pictures(this EncoderManifest manifest) => manifest.Input as PictureInput
-        ?? throw new ArgumentException($"The encoder is a {manifest.Input.Network.GetType().Name}, which takes no pictures: fine-tuning and distillation are for encoders of pictures. Put a trainer of ML.NET behind this one.");
+        ?? throw new ArgumentException(manifest.Input is MultiviewInput several
+            ? $"The encoder takes pictures of {several.Columns.Count} columns, fine-tuning and distillation those of one: give encoder.Only(\"{several.Columns[0]}\"), or put a trainer of ML.NET behind this one."
+            : $"The encoder is a {manifest.Input.Network.GetType().Name}, which takes no pictures: fine-tuning and distillation are for encoders of pictures. Put a trainer of ML.NET behind this one.");
 
     /// <summary>The same pictures for another encoder.</summary>
     /// <param name="manifest">Of an encoder of pictures.</param>

@@ -6,6 +6,7 @@ namespace Microsoft.ML.Contrastive.Tests;
 [Trait("speed", "slow")]
 public sealed class EnduranceTests : IDisposable
 {
+    private const string Monitored = "Monitored", FineTuning = "FineTuning", Multiview = "Multiview"; // names of the program that is killed
     private readonly string _folder = Directory.CreateTempSubdirectory("endurance-").FullName;
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
@@ -15,8 +16,8 @@ public sealed class EnduranceTests : IDisposable
         get
         {
             var kills = new TheoryData<string, int>();
-            foreach (string method in Benchmarks.AllMethods.ByName.Keys)
-                kills.Add(method, method == nameof(MoCoV2) ? 20 : 2);
+            foreach (string method in (string[])[.. Benchmarks.AllMethods.ByName.Keys, Monitored, FineTuning, Multiview])
+                kills.Add(method, method == nameof(MoCoV2) ? 20 : method is Monitored or FineTuning ? 6 : 2);
             return kills;
         }
     }

@@ -18,12 +18,15 @@ internal sealed class ByteStore : IDisposable
     private long _kept; // in the memory's chunks before that one
     private bool _sealed, _disposed;
 
+    /// <summary>A quarter of the memory that the process may use, in bytes.</summary>
+    public static long DefaultBudget => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4;
+
     /// <param name="memoryBudget">Bytes of items kept in memory. Null: a quarter of the memory that the process may use.</param>
     /// <param name="scratchFolder">Where the scratch file is made once it is needed. Null: the system's folder for temporary files.</param>
     /// <param name="chunkSize">Bytes that are allocated and written at once, unless an item is larger.</param>
     public ByteStore(long? memoryBudget, string? scratchFolder, int chunkSize = 1 << 26)
     {
-        _budget = memoryBudget ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4;
+        _budget = memoryBudget ?? DefaultBudget;
         _folder = Path.GetFullPath(scratchFolder ?? Path.GetTempPath());
         _chunkSize = chunkSize;
     }

@@ -17,6 +17,22 @@ public enum EncoderNorm
     GroupWithStandardizedWeights,
 }
 
+internal static class EncoderNorms
+{
+    /// <summary>The norm for [N, C] or [N, C, H, W].</summary>
+    /// <param name="norm">Which.</param>
+    /// <param name="channels">C.</param>
+    /// <param name="weightStart">What the scale starts at.</param>
+    public static nn.Module<Tensor, Tensor> Create(this EncoderNorm norm, long channels, double weightStart = 1)
+        => norm == EncoderNorm.Batch ? new BatchNorm(channels, weightStart: weightStart) : new GroupNorm(channels, weightStart);
+
+    /// <summary>Numbers in its weights and statistics.</summary>
+    public static long CountWeights(this EncoderNorm norm, long channels) => norm == EncoderNorm.Batch ? BatchNorm.CountWeights(channels) : GroupNorm.CountWeights(channels);
+
+    /// <summary>Whether convolutions before it standardise their weights.</summary>
+    public static bool Standardizes(this EncoderNorm norm) => norm != EncoderNorm.Batch;
+}
+
 /// <summary>
 /// Zero mean and deviation one over each group of a row's channels and all their positions, then scale and shift (Wu and He 2018): [N, C] or
 /// [N, C, H, W], each row by itself; eps 1e-5. There are 16 groups, as in Richemond et al. 2020, or the largest power of two below that divides C.
@@ -27,10 +43,10 @@ internal sealed class GroupNorm : nn.Module<Tensor, Tensor>
     private readonly Parameter weight, bias;
     private readonly int _groups;
 
-    public GroupNorm(long channels)
+    public GroupNorm(long channels, double weightStart = 1)
         : base(nameof(GroupNorm))
     {
-        weight = new Parameter(ones(channels));
+        weight = new Parameter(full(channels, weightStart));
         bias = new Parameter(zeros(channels));
         _groups = new[] { 16, 8, 4, 2 }.FirstOrDefault(groups => channels % groups == 0, 1);
         RegisterComponents();

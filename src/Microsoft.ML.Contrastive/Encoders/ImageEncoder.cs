@@ -24,6 +24,7 @@ public enum Stem
 [JsonDerivedType(typeof(VisionTransformer), "visionTransformer")]
 [JsonDerivedType(typeof(PatchEncoder), "patchEncoder")]
 [JsonDerivedType(typeof(LuminanceAndColor), "luminanceAndColor")]
+[JsonDerivedType(typeof(LuminanceAndTwoColors), "luminanceAndTwoColors")]
 [JsonDerivedType(typeof(EncoderWithHead), "encoderWithHead")]
 [JsonDerivedType(typeof(ClipVisionTransformer), "clipVisionTransformer")]
 [JsonDerivedType(typeof(ClipResNet), "clipResNet")]
@@ -84,6 +85,9 @@ public abstract record ImageEncoder : Encoder
 
     /// <summary>Two networks, of which one sees a picture's luminance and the other its colour; see <see cref="Contrastive.LuminanceAndColor"/>.</summary>
     public static LuminanceAndColor LuminanceAndColor(ImageEncoder luminance, ImageEncoder color) => new(luminance, color);
+
+    /// <summary>A network for each of several columns of pictures, in the columns' order; see <see cref="MultiviewEncoder"/>.</summary>
+    public static MultiviewEncoder Multiview(params ImageEncoder[] views) => new(views);
 
     /// <summary>The encoder whose features a classifier is fine-tuned on; another than this where the features that it gives are not the best start.</summary>
     internal virtual ImageEncoder ForFineTuning => this;

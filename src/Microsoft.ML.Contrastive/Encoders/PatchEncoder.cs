@@ -91,6 +91,19 @@ public sealed record PatchEncoder : ImageEncoder
             return map.permute(0, 2, 3, 1);
         }
 
+        /// <remarks>What patches have in common is no longer the same, so that each passes by itself.</remarks>
+        public override Tensor CroppedParts(Tensor input, double share, Func<int, int> draw)
+        {
+            using var scope = NewDisposeScope();
+            int patch = _shape.Patch, kept = Math.Clamp((int)Math.Round(share * patch), 1, patch);
+            Tensor cut = Resized(input).unfold(2, patch, patch / 2).unfold(3, patch, patch / 2) // [N, C, 7, 7, P, P]
+                .permute(0, 2, 3, 1, 4, 5).reshape(-1, input.shape[1], patch, patch);
+            cut = PieceAlong(2, PieceAlong(3, cut, kept, draw), kept, draw);
+            int before = (patch - kept) / 2, behind = patch - kept - before;
+            Tensor padded = nn.functional.pad(cut, [before, behind, before, behind]);
+            return patches.forward(padded).view(input.shape[0], PatchesPerSide, PatchesPerSide, PartSize).MoveToOuterDisposeScope();
+        }
+
         public override Tensor Contexts(Tensor parts) => context.forward(parts);
 
         public override Tensor forward(Tensor input)
@@ -99,16 +112,34 @@ public sealed record PatchEncoder : ImageEncoder
             return _mean.forward(Contexts(Parts(input)).permute(0, 3, 1, 2)).MoveToOuterDisposeScope();
         }
 
+        /// <summary>Of each picture as many numbers along an axis as are kept, from a random place of its own on.</summary>
+        private static Tensor PieceAlong(int axis, Tensor pictures, int kept, Func<int, int> draw)
+        {
+            var starts = new long[pictures.shape[0]];
+            for (int i = 0; i < starts.Length; i++)
+                starts[i] = draw((int)pictures.shape[axis] - kept + 1);
+            long[] column = [starts.Length, 1, 1, 1], along = [1, 1, 1, 1], all = [.. pictures.shape];
+            (along[axis], all[axis]) = (kept, kept);
+            Tensor places = tensor(starts, device: pictures.device).view(column).add(arange(kept, ScalarType.Int64, pictures.device).view(along));
+            return pictures.gather(axis, places.expand(all));
+        }
+
         /// <summary>[N, C, H, W] to [N, D, 7, 7].</summary>
         private Tensor Map(Tensor input)
+        {
+            using var scope = NewDisposeScope();
+            return patches.forward(Resized(input)).MoveToOuterDisposeScope();
+        }
+
+        /// <summary>[N, C, H, W] to the side that has 7 x 7 patches.</summary>
+        private Tensor Resized(Tensor input)
         {
             if (input.dim() != 4)
                 throw new ArgumentException($"Pictures of [{string.Join(", ", input.shape)}] are not [N, C, H, W].", nameof(input));
             int side = _shape.Side;
-            if (input.shape[2] == side && input.shape[3] == side)
-                return patches.forward(input);
-            using Tensor resized = nn.functional.interpolate(input, [side, side], mode: InterpolationMode.Bilinear, align_corners: false);
-            return patches.forward(resized);
+            return input.shape[2] == side && input.shape[3] == side
+                ? input.alias()
+                : nn.functional.interpolate(input, [side, side], mode: InterpolationMode.Bilinear, align_corners: false);
         }
     }
 }

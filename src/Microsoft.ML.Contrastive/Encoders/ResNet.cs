@@ -31,7 +31,13 @@ public sealed record ResNet : ImageEncoder
     public bool SelectiveKernels { get; init; }
 
     /// <summary>
-    /// The last batch norm of each block starts at zero, so that a block starts as the identity (Goyal et al. 2017). The
+    /// What stands behind the convolutions. The default value is <see cref="EncoderNorm.Batch"/>; with <see cref="EncoderNorm.GroupWithStandardizedWeights"/> no picture knows of
+    /// another, as in BYOL's run without batch statistics (Richemond et al. 2020).
+    /// </summary>
+    public EncoderNorm Norm { get; init; }
+
+    /// <summary>
+    /// The last norm of each block starts at zero, so that a block starts as the identity (Goyal et al. 2017). The
     /// default value is false.
     /// </summary>
     public bool ZeroInitResidual { get; init; }
@@ -54,6 +60,8 @@ public sealed record ResNet : ImageEncoder
             throw new ArgumentException($"A ResNet of {Depth} layers has no bottleneck to put selective kernels in: choose 50 layers or more, or leave SelectiveKernels off.", nameof(SelectiveKernels));
         if (!Enum.IsDefined(Stem))
             throw new ArgumentOutOfRangeException(nameof(Stem), Stem, "Choose Stem.ImageNet or Stem.Small.");
+        if (!Enum.IsDefined(Norm))
+            throw new ArgumentOutOfRangeException(nameof(Norm), Norm, "Choose EncoderNorm.Batch or EncoderNorm.GroupWithStandardizedWeights.");
     }
 
     internal override IReadOnlyList<string[]> Stages => [["conv1.", "bn1."], ["layer1."], ["layer2."], ["layer3."], ["layer4."]];
@@ -82,7 +90,7 @@ public sealed record ResNet : ImageEncoder
         for (int stage = 0; stage < 4; stage++)
         {
             long planes = (long)Width << stage, outputs = IsBottleneck ? 4 * planes : planes;
-            long middle = SelectiveKernels ? SelectiveKernelConvolution.CountWeights(planes) : Layer(planes, planes, 3);
+            long middle = SelectiveKernels ? SelectiveKernelConvolution.CountWeights(planes, Norm) : Layer(planes, planes, 3);
             for (int block = 0; block < Blocks[stage]; block++)
             {
                 count += IsBottleneck
@@ -95,7 +103,7 @@ public sealed record ResNet : ImageEncoder
         }
         return count;
 
-        static long Layer(long inputs, long outputs, int kernel) => inputs * outputs * kernel * kernel + BatchNorm.CountWeights(outputs);
+        long Layer(long inputs, long outputs, int kernel) => inputs * outputs * kernel * kernel + Norm.CountWeights(outputs);
     }
 
     internal override nn.Module<Tensor, Tensor> Build(int channels, int height, int width, Generator generator) => new ResNetModule(this, channels, generator);
@@ -104,7 +112,7 @@ public sealed record ResNet : ImageEncoder
 internal sealed class ResNetModule : nn.Module<Tensor, Tensor>
 {
     private readonly nn.Module<Tensor, Tensor> conv1;
-    private readonly BatchNorm bn1;
+    private readonly nn.Module<Tensor, Tensor> bn1;
     private readonly nn.Module<Tensor, Tensor> layer1, layer2, layer3, layer4;
     private readonly bool _pools;
 
@@ -113,10 +121,11 @@ internal sealed class ResNetModule : nn.Module<Tensor, Tensor>
     {
         int[] blocks = shape.Blocks;
         _pools = shape.Stem == Stem.ImageNet;
-        conv1 = shape.HasDeepStem ? DeepStem(channels, shape.Width, generator)
-            : _pools ? new Convolution(channels, shape.Width, 7, 2, generator)
-            : new Convolution(channels, shape.Width, 3, 1, generator);
-        bn1 = new BatchNorm(shape.Width);
+        bool standardizes = shape.Norm.Standardizes();
+        conv1 = shape.HasDeepStem ? DeepStem(channels, shape.Width, shape.Norm, generator)
+            : _pools ? new Convolution(channels, shape.Width, 7, 2, generator) { Standardizes = standardizes }
+            : new Convolution(channels, shape.Width, 3, 1, generator) { Standardizes = standardizes };
+        bn1 = shape.Norm.Create(shape.Width);
         int inputs = shape.Width;
         layer1 = Stage(shape.Width, blocks[0], 1);
         layer2 = Stage(2 * shape.Width, blocks[1], 2);
@@ -147,11 +156,16 @@ internal sealed class ResNetModule : nn.Module<Tensor, Tensor>
         return x.mean([2, 3]).MoveToOuterDisposeScope();
     }
 
-    /// <summary>ResNet-D's three 3x3 convolutions, the first with stride 2, the batch norm behind the last being the network's first.</summary>
-    private static nn.Module<Tensor, Tensor> DeepStem(int channels, int width, Generator generator) => nn.Sequential(
-        new Convolution(channels, width / 2, 3, 2, generator), new BatchNorm(width / 2), new Relu(),
-        new Convolution(width / 2, width / 2, 3, 1, generator), new BatchNorm(width / 2), new Relu(),
-        new Convolution(width / 2, width, 3, 1, generator));
+    /// <summary>ResNet-D's three 3x3 convolutions, the first with stride 2, the norm behind the last being the network's first.</summary>
+    private static nn.Module<Tensor, Tensor> DeepStem(int channels, int width, EncoderNorm norm, Generator generator)
+    {
+        return nn.Sequential(
+            Convolve(channels, width / 2, 2), norm.Create(width / 2), new Relu(),
+            Convolve(width / 2, width / 2, 1), norm.Create(width / 2), new Relu(),
+            Convolve(width / 2, width, 1));
+
+        Convolution Convolve(int inputs, int outputs, int stride) => new(inputs, outputs, 3, stride, generator) { Standardizes = norm.Standardizes() };
+    }
 }
 
 /// <summary>
@@ -163,8 +177,8 @@ internal sealed class ResidualBlock : nn.Module<Tensor, Tensor>
     private readonly Convolution conv1;
     private readonly nn.Module<Tensor, Tensor> conv2;
     private readonly Convolution? conv3;
-    private readonly BatchNorm bn1;
-    private readonly BatchNorm? bn2, bn3;
+    private readonly nn.Module<Tensor, Tensor> bn1;
+    private readonly nn.Module<Tensor, Tensor>? bn2, bn3;
     private readonly nn.Module<Tensor, Tensor>? downsample;
 
     public ResidualBlock(ResNet shape, int inputs, int width, int stride, Generator generator)
@@ -173,25 +187,27 @@ internal sealed class ResidualBlock : nn.Module<Tensor, Tensor>
         bool bottleneck = shape.IsBottleneck;
         double lastStart = shape.ZeroInitResidual ? 0 : 1;
         Outputs = bottleneck ? 4 * width : width;
-        conv1 = bottleneck ? new(inputs, width, 1, 1, generator) : new(inputs, width, 3, stride, generator);
-        bn1 = new BatchNorm(width);
+        conv1 = bottleneck ? Convolve(inputs, width, 1, 1) : Convolve(inputs, width, 3, stride);
+        bn1 = shape.Norm.Create(width);
         if (shape.SelectiveKernels)
-            conv2 = new SelectiveKernelConvolution(width, stride, generator);
+            conv2 = new SelectiveKernelConvolution(width, stride, shape.Norm, generator);
         else
         {
-            conv2 = new Convolution(width, width, 3, bottleneck ? stride : 1, generator);
-            bn2 = new BatchNorm(width, weightStart: bottleneck ? 1 : lastStart);
+            conv2 = Convolve(width, width, 3, bottleneck ? stride : 1);
+            bn2 = shape.Norm.Create(width, bottleneck ? 1 : lastStart);
         }
         if (bottleneck)
         {
-            conv3 = new(width, Outputs, 1, 1, generator);
-            bn3 = new BatchNorm(Outputs, weightStart: lastStart);
+            conv3 = Convolve(width, Outputs, 1, 1);
+            bn3 = shape.Norm.Create(Outputs, lastStart);
         }
         if (stride != 1 || inputs != Outputs)
             downsample = shape.SelectiveKernels
-                ? nn.Sequential(new MeanOfFour(stride), new Convolution(inputs, Outputs, 1, 1, generator), new BatchNorm(Outputs))
-                : nn.Sequential(new Convolution(inputs, Outputs, 1, stride, generator), new BatchNorm(Outputs));
+                ? nn.Sequential(new MeanOfFour(stride), Convolve(inputs, Outputs, 1, 1), shape.Norm.Create(Outputs))
+                : nn.Sequential(Convolve(inputs, Outputs, 1, stride), shape.Norm.Create(Outputs));
         RegisterComponents();
+
+        Convolution Convolve(int from, int to, int kernel, int step) => new(from, to, kernel, step, generator) { Standardizes = shape.Norm.Standardizes() };
     }
 
     public int Outputs { get; }

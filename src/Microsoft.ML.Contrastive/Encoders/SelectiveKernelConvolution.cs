@@ -7,28 +7,28 @@ namespace Microsoft.ML.Contrastive;
 /// Two 3x3 convolutions side by side, of which each channel takes a mixture that the whole picture decides: the means of their sum over
 /// all positions pass two 1x1 convolutions, and a softmax over the two branches gives the shares (Li et al. 2019, "Selective kernel
 /// networks", in the form of SimCLR v2: Chen et al. 2020b, appendix, and its released code). [N, C, H, W] to [N, C, H / stride, W / stride],
-/// batch norm and ReLU included.
+/// norm and ReLU included.
 /// </summary>
 internal sealed class SelectiveKernelConvolution : nn.Module<Tensor, Tensor>
 {
     private const int Ratio = 16, LeastMiddle = 32; // of channels to the gate's hidden ones, and the fewest of those
     private readonly Convolution conv, fc1, fc2;
-    private readonly BatchNorm bn, bn1;
+    private readonly nn.Module<Tensor, Tensor> bn, bn1;
 
-    public SelectiveKernelConvolution(int channels, int stride, Generator generator)
+    public SelectiveKernelConvolution(int channels, int stride, EncoderNorm norm, Generator generator)
         : base(nameof(SelectiveKernelConvolution))
     {
         int middle = (int)Middle(channels);
-        conv = new Convolution(channels, 2 * channels, 3, stride, generator);
-        bn = new BatchNorm(2 * channels);
-        fc1 = new Convolution(channels, middle, 1, 1, generator);
-        bn1 = new BatchNorm(middle);
+        conv = new Convolution(channels, 2 * channels, 3, stride, generator) { Standardizes = norm.Standardizes() };
+        bn = norm.Create(2 * channels);
+        fc1 = new Convolution(channels, middle, 1, 1, generator) { Standardizes = norm.Standardizes() };
+        bn1 = norm.Create(middle);
         fc2 = new Convolution(middle, 2 * channels, 1, 1, generator);
         RegisterComponents();
     }
 
-    public static long CountWeights(long channels)
-        => 18 * channels * channels + BatchNorm.CountWeights(2 * channels) + 3 * channels * Middle(channels) + BatchNorm.CountWeights(Middle(channels));
+    public static long CountWeights(long channels, EncoderNorm norm)
+        => 18 * channels * channels + norm.CountWeights(2 * channels) + 3 * channels * Middle(channels) + norm.CountWeights(Middle(channels));
 
     public override Tensor forward(Tensor input)
     {

@@ -52,7 +52,7 @@ public sealed record SmallConvNet : ImageEncoder
     internal override long CountWeights(int channels, int height, int width)
         => Layers.Zip([channels, .. Layers.Select(layer => layer.Factor * Width)])
             .Sum(layer => 9L * layer.Second * layer.First.Factor * Width
-                + (Norm == EncoderNorm.Batch ? BatchNorm.CountWeights(layer.First.Factor * Width) : GroupNorm.CountWeights(layer.First.Factor * Width)));
+                + Norm.CountWeights(layer.First.Factor * Width));
 
     internal override nn.Module<Tensor, Tensor> Build(int channels, int height, int width, Generator generator)
     {
@@ -60,8 +60,8 @@ public sealed record SmallConvNet : ImageEncoder
         int inputs = channels;
         foreach ((int factor, int stride) in Layers)
         {
-            layers.Add(new Convolution(inputs, factor * Width, 3, stride, generator) { Standardizes = Norm != EncoderNorm.Batch });
-            layers.Add(Norm == EncoderNorm.Batch ? new BatchNorm(factor * Width) : new GroupNorm(factor * Width));
+            layers.Add(new Convolution(inputs, factor * Width, 3, stride, generator) { Standardizes = Norm.Standardizes() });
+            layers.Add(Norm.Create(factor * Width));
             layers.Add(new Relu());
             inputs = factor * Width;
         }

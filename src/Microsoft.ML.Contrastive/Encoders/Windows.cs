@@ -18,6 +18,13 @@ internal abstract class PartsModule(string name) : nn.Module<Tensor, Tensor>(nam
     /// <summary>z of every part: [N, ...] to [N, R, C, D].</summary>
     public abstract Tensor Parts(Tensor input);
 
+    /// <summary>The same of a random piece of each part, with zeros around it.</summary>
+    /// <param name="input">[N, ...].</param>
+    /// <param name="share">Of a part's side, above 0 to 1.</param>
+    /// <param name="draw">A number from 0 to below its argument, for the places.</param>
+    /// <exception cref="NotSupportedException">The parts are no patches of pictures.</exception>
+    public virtual Tensor CroppedParts(Tensor input, double share, Func<int, int> draw) => throw new NotSupportedException("Patches of pictures alone are cropped.");
+
     /// <summary>c of every part: [N, R, C, D] to [N, R, C, E]. That of row i depends on no row below i.</summary>
     public abstract Tensor Contexts(Tensor parts);
 }

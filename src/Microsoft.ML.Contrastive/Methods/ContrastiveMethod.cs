@@ -9,7 +9,7 @@ namespace Microsoft.ML.Contrastive;
 /// <param name="TotalSteps">Steps of the whole run.</param>
 /// <param name="ImageHeight">Height of a view in pixels; 0 where the examples are no pictures.</param>
 /// <param name="ImageWidth">Width of a view in pixels; 0 where the examples are no pictures.</param>
-/// <param name="Channels">1 or 3 of pictures; d, numbers at each time, of sequences.</param>
+/// <param name="Channels">1 or 3 of pictures, those of all columns together; d, numbers at each time, of sequences.</param>
 /// <param name="FeatureSize">D, the length of the encoder's representation.</param>
 public sealed record RunFacts(long Rows, int BatchSize, long TotalSteps, int ImageHeight, int ImageWidth, int Channels, int FeatureSize)
 {
@@ -24,6 +24,9 @@ public sealed record RunFacts(long Rows, int BatchSize, long TotalSteps, int Ima
 
     /// <summary>Texts of an example, 1 to 3; 0, the default, where the examples are no texts.</summary>
     public int TextsPerExample { get; init; }
+
+    /// <summary>Pictures of an example, each from a column of its own; 1, the default, for most runs.</summary>
+    public int ImageColumns { get; init; } = 1;
 
     /// <summary>Classes of the examples' labels; 0, the default, where there are none.</summary>
     public int Classes { get; init; }
@@ -117,8 +120,8 @@ public abstract record ContrastiveMethod
     /// <summary>A view that the network can't take is refused here, by name: within a step it would end in native code.</summary>
     private void CheckViewSize(int view, int size, RunFacts facts)
     {
-        var encoder = facts.Encoder as ImageEncoder;
-        int least = encoder?.MinImageSize ?? 1, multiple = encoder?.SideMultiple ?? 1, most = Math.Max(facts.ImageHeight, facts.ImageWidth);
+        ImageEncoder[] encoders = facts.Encoder switch { ImageEncoder encoder => [encoder], MultiviewEncoder several => [.. several.Views], _ => [] };
+        int least = encoders.Select(each => each.MinImageSize).Append(1).Max(), multiple = encoders.Select(each => each.SideMultiple).Append(1).Max(), most = Math.Max(facts.ImageHeight, facts.ImageWidth);
         if (size < least || size > most || size % multiple != 0)
             throw new ArgumentException($"Augmentations[{view}].Size of {GetType().Name} is {size} pixels, but must be from {least}, the encoder's minimum, to {most}, the run's size{(multiple > 1 ? $", and a multiple of the patch, {multiple}" : "")}.", nameof(Augmentations));
     }
@@ -133,6 +136,11 @@ public abstract record ContrastiveMethod
     /// <summary>The encoder that this method trains where the user chose <paramref name="chosen"/>.</summary>
     /// <exception cref="ArgumentException">It can't train that one; the message says which it can.</exception>
     internal virtual ImageEncoder EncoderFor(ImageEncoder chosen) => chosen;
+
+    /// <summary>The encoder that this method trains on several columns of pictures.</summary>
+    /// <exception cref="ArgumentException">It learns from one column alone.</exception>
+    internal virtual MultiviewEncoder EncoderFor(MultiviewEncoder chosen)
+        => throw new ArgumentException($"{GetType().Name} learns from one column of pictures: give one input column, or choose new Cmc() for several.", nameof(chosen));
 
     /// <summary>The encoder that this method trains on sequences; null for its default.</summary>
     /// <exception cref="ArgumentException">It learns from pictures alone.</exception>

@@ -12,6 +12,7 @@ namespace Microsoft.ML.Contrastive;
 [JsonDerivedType(typeof(SequenceInput), "sequences")]
 [JsonDerivedType(typeof(TextInput), "texts")]
 [JsonDerivedType(typeof(PairInput), "pairs")]
+[JsonDerivedType(typeof(MultiviewInput), "multiview")]
 internal abstract record ModelInput
 {
     /// <summary>The network's shape.</summary>

@@ -24,6 +24,13 @@ internal static class Snippets
         ml.Model.Save(model, labelled.Schema, "model.zip");
     }
 
+    public static ContrastivePretrainEstimator Multiview(MLContext ml)
+    {
+        ContrastivePretrainEstimator estimator = ml.Transforms.ContrastivePretrain("Features", new[] { "Camera", "Depth" }, new Cmc(),
+            encoder: ImageEncoder.Multiview(ImageEncoder.ResNet18(), ImageEncoder.SmallConvNet()));
+        return estimator;
+    }
+
     public static void Methods(MLContext ml, IDataView unlabelled)
     {
         var encoder = ml.Transforms.ContrastivePretrain("Features", "Image", new SimClrV1()).Fit(unlabelled);

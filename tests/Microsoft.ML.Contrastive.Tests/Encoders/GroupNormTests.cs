@@ -55,20 +55,59 @@ public sealed class GroupNormTests : IDisposable
         TensorAssert.Equal(zeros(8), gradient.sum([1, 2, 3]) / gradient.norm(), 1e-4);
     }
 
-    [Fact]
-    public void In_training_no_picture_knows_of_another()
+    public static TheoryData<ImageEncoder> Networks =>
+    [
+        s_net,
+        new ResNet { Stem = Stem.Small, Width = 8, Norm = EncoderNorm.GroupWithStandardizedWeights },
+        new ResNet { Depth = 34, Width = 8, Norm = EncoderNorm.GroupWithStandardizedWeights, ZeroInitResidual = true },
+        new ResNet { Depth = 50, Stem = Stem.Small, Width = 8, Norm = EncoderNorm.GroupWithStandardizedWeights },
+        new ResNet { Depth = 101, Stem = Stem.Small, Width = 8, Norm = EncoderNorm.GroupWithStandardizedWeights },
+        new ResNet { Depth = 152, Width = 8, Norm = EncoderNorm.GroupWithStandardizedWeights, SelectiveKernels = true },
+    ];
+
+    [Theory]
+    [MemberData(nameof(Networks))]
+    public void In_training_no_picture_knows_of_another(ImageEncoder network)
     {
-        Assert.True(Differs(ImageEncoder.SmallConvNet(6)));
-        Assert.False(Differs(s_net));
+        Assert.True(Differs(network switch { ResNet net => net with { Norm = EncoderNorm.Batch, ZeroInitResidual = false }, SmallConvNet net => net with { Norm = EncoderNorm.Batch }, _ => network }));
+        Assert.False(Differs(network));
+        using nn.Module<Tensor, Tensor> built = network.CreateModule(1, seed: 1, imageSize: 32);
+        Assert.Empty(built.modules().OfType<BatchNorm>());
+        Assert.All(built.modules().OfType<Convolution>().Where(each => network is ResNet && !IsGate(built, each)), each => Assert.True(each.Standardizes));
+        Assert.Equal(network.CountWeights(1, 32, 32), built.state_dict().Values.Sum(value => value.numel()));
 
         static bool Differs(ImageEncoder encoder)
         {
-            using nn.Module<Tensor, Tensor> module = encoder.CreateModule(1, seed: 1);
+            using nn.Module<Tensor, Tensor> module = encoder.CreateModule(1, seed: 1, imageSize: 32);
             module.train();
             using var generator = new Generator(5);
-            Tensor pictures = rand(4, 1, 16, 16, generator: generator);
+            Tensor pictures = rand(4, 1, 32, 32, generator: generator);
             return (module.forward(pictures)[0] - module.forward(pictures[..2])[0]).abs().max().ToDouble() > 1e-4;
         }
+    }
+
+    /// <summary>The last convolution of a selective kernel's gate, which no norm follows.</summary>
+    private static bool IsGate(nn.Module built, Convolution convolution)
+        => built.named_modules().Any(entry => ReferenceEquals(entry.module, convolution) && entry.name.EndsWith("fc2", StringComparison.Ordinal));
+
+    [Fact]
+    public void A_resnets_norm_is_kept_in_the_manifest_and_older_ones_have_batch_norm()
+    {
+        var ml = new MLContext(1);
+        IDataView data = ml.View(Pictures.Make(64));
+        var network = new ResNet { Stem = Stem.Small, Width = 8, Norm = EncoderNorm.GroupWithStandardizedWeights };
+        using ContrastivePretrainTransformer encoder = ml.Transforms.ContrastivePretrain(
+            "Features", "Image", new Byol { HeadNorm = HeadNorm.Group }, network, new TrainingOptions { Steps = 2, BatchSize = 16 }, Pictures.Shape()).Fit(data);
+        using var stream = new MemoryStream();
+        ml.Model.Save(encoder, data.Schema, stream);
+        stream.Position = 0;
+        using var loaded = (ContrastivePretrainTransformer)new MLContext().Model.Load(stream, out _);
+        Assert.Equal(network, loaded.Encoder);
+        Assert.Equal(encoder.Transform(data).Features(), loaded.Transform(data).Features());
+        var manifest = System.Text.Json.Nodes.JsonNode.Parse(encoder.Weights.Manifest.ToJson())!;
+        Assert.True(manifest["input"]!["encoder"]!.AsObject().Remove("norm"));
+        Assert.Equal(network with { Norm = EncoderNorm.Batch }, EncoderManifest.Parse(manifest.ToJsonString()).Input.Network);
+        Assert.Throws<ArgumentOutOfRangeException>(() => (network with { Norm = (EncoderNorm)7 }).Validate());
     }
 
     [Fact]

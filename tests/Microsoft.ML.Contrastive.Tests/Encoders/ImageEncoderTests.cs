@@ -83,6 +83,7 @@ public sealed class ImageEncoderTests
         { ImageEncoder.PatchEncoder(2, grid: 2, patch: 8), 3, 33 },
         { ImageEncoder.PatchEncoder(2, patch: 64), 3, 256 },
         { ImageEncoder.LuminanceAndColor(ImageEncoder.SmallConvNet(4), new ResNet { Stem = Stem.Small, Width = 8 }), 3, 32 },
+        { new LuminanceAndTwoColors(ImageEncoder.SmallConvNet(4), ImageEncoder.SmallConvNet(2), new ResNet { Stem = Stem.Small, Width = 8 }) { ColorSpace = CmcColorSpace.YCbCr }, 3, 32 },
         { new VisionTransformer { Patch = 4, Width = 32, Depth = 2, Heads = 2 }, 1, 28 },
         { new VisionTransformer { Patch = 7, Width = 48, Depth = 1, Heads = 3, Positions = PositionEmbedding.Learned }, 3, 28 },
     };
@@ -144,7 +145,7 @@ public sealed class ImageEncoderTests
     {
         using var scope = NewDisposeScope();
         using var generator = new Generator(2);
-        using var kernels = new SelectiveKernelConvolution(8, 2, generator);
+        using var kernels = new SelectiveKernelConvolution(8, 2, EncoderNorm.Batch, generator);
         kernels.eval();
         Tensor pictures = empty(3, 8, 7, 7).normal_(0, 1, generator);
         Dictionary<string, Tensor> state = kernels.state_dict();

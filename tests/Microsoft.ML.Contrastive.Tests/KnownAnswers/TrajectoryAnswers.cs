@@ -204,9 +204,9 @@ internal static partial class TrajectoryAnswers
             return (one.Build, one.OutputSize);
         long columns = first.InputSize;
         return (
-            generator => new LuminanceAndColorModule(
-                (first.Build(generator), first.OutputSize), (second.Build(generator), second.OutputSize),
-                picture => (picture.narrow(1, 0, columns), picture.narrow(1, columns, picture.shape[1] - columns))),
+            generator => new MultiviewModule(
+                [("luminance", first.Build(generator), first.OutputSize), ("color", second.Build(generator), second.OutputSize)],
+                picture => [picture.narrow(1, 0, columns), picture.narrow(1, columns, picture.shape[1] - columns)]),
             first.OutputSize + second.OutputSize);
     }
 
@@ -332,8 +332,8 @@ internal static partial class TrajectoryAnswers
         "partition.log_z" => "Z",
         "luminance_bank.rows" => "bank_l",
         "color_bank.rows" => "bank_ab",
-        "luminance_partition.log_z" => "Z_l",
-        "color_partition.log_z" => "Z_ab",
+        "luminance_color_partition.log_z" => "Z_l",
+        "color_luminance_partition.log_z" => "Z_ab",
         _ => name
             .Replace("encoder.image.", "image_encoder.", StringComparison.Ordinal).Replace("encoder.text.", "text_encoder.", StringComparison.Ordinal).Replace("encoder.logit_scale", "logit_scale", StringComparison.Ordinal)
             .Replace("encoder.luminance.", "encoder_l.", StringComparison.Ordinal).Replace("encoder.color.", "encoder_ab.", StringComparison.Ordinal)

@@ -300,8 +300,7 @@ internal static partial class VisionAnswers
     private static JsonObject Lab(KnownAnswerCase given)
     {
         Tensor rgb = given.Inputs.GetProperty("pixels_rgb_uint8").ToTensor().div(255);
-        (Tensor luminance, Tensor color) = LabColor.Views(rgb);
-        return new JsonObject { ["lab"] = cat(LabColor.FromRgb(rgb), 1).ToJson(), ["normalised"] = cat([luminance, color], 1).ToJson() };
+        return new JsonObject { ["lab"] = cat(ColorPlanes.Lab(rgb), 1).ToJson(), ["normalised"] = cat(ColorPlanes.FromRgb(rgb, CmcColorSpace.Lab), 1).ToJson() };
     }
 
     /// <summary>A memory with these rows.</summary>

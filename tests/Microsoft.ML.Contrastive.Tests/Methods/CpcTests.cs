@@ -22,6 +22,62 @@ public sealed class CpcTests
     }
 
     [Fact]
+    public void Of_a_patch_a_random_piece_is_seen_with_zeros_around_it()
+    {
+        using var scope = NewDisposeScope();
+        using var noGradient = no_grad();
+        PartsModule module = Module(new PatchEncoder { Width = 2 }, 64);
+        Tensor picture = Random(2, 3, 64, 64), whole = module.Parts(picture), cropped = module.CroppedParts(picture, 12.0 / 16, Draws());
+        TensorAssert.Equal(whole, module.CroppedParts(picture, 1, Draws()), 1e-9);
+        TensorAssert.Equal(cropped, module.CroppedParts(picture, 12.0 / 16, Draws()), 0);
+
+        // Each part is one of the 5 x 5 pieces of its own patch, and many different ones are drawn.
+        var places = new HashSet<(int, int)>();
+        foreach ((int row, int column) in from row in Enumerable.Range(0, 7) from column in Enumerable.Range(0, 7) select (row, column))
+        {
+            Tensor patch = picture[1].narrow(1, 8 * row, 16).narrow(2, 8 * column, 16);
+            (int, int)[] fitting = [.. (from top in Enumerable.Range(0, 5) from left in Enumerable.Range(0, 5) select (top, left)).Where(place =>
+            {
+                Tensor alone = zeros_like(picture);
+                alone[1].narrow(1, 8 * row + 2, 12).narrow(2, 8 * column + 2, 12).copy_(patch.narrow(1, place.top, 12).narrow(2, place.left, 12));
+                return (module.Parts(alone)[1, row, column] - cropped[1, row, column]).abs().max().ToDouble() < 1e-9;
+            })];
+            places.Add(Assert.Single(fitting));
+        }
+        Assert.InRange(places.Count, 10, 25);
+
+        static Func<int, int> Draws()
+        {
+            var random = new Random(1);
+            return random.Next;
+        }
+    }
+
+    [Fact]
+    public void The_crop_within_patches_is_of_training_alone_and_of_pictures()
+    {
+        var method = new Cpc { PatchCrop = 60.0 / 64 };
+        Assert.Equal(60.0 / 64, Cpc.Paper.PatchCrop);
+        Assert.Equal(1, new Cpc().PatchCrop);
+        using var run = new MethodRun(method, ImageEncoder.PatchEncoder(2));
+        using var plain = new MethodRun(new Cpc(), ImageEncoder.PatchEncoder(2));
+        using Contrastive.Views views = run.RandomViews();
+        TensorAssert.Equal(plain.Learner.Encoder.forward(views[0]), run.Learner.Encoder.forward(views[0]));
+        (double first, double again, double whole) = (Loss(run, 0), Loss(run, 0), Loss(plain, 0));
+        Assert.Equal(first, again);
+        Assert.NotEqual(first, Loss(run, 1));
+        Assert.NotEqual(first, whole);
+        Assert.Equal(run.Learner.named_parameters().Select(entry => entry.name).Order(), run.Gradients().Keys.Order());
+
+        foreach (double share in new[] { 0, -0.5, 1.01, double.NaN })
+            Assert.Throws<ArgumentOutOfRangeException>(() => new Cpc { PatchCrop = share }.Validate(8));
+        var facts = new RunFacts(640, 8, 100, 0, 0, 3, 16) { SequenceLength = 64, Encoder = new SequenceEncoder { Halvings = 2 } };
+        Assert.Equal(1, ((Cpc)Cpc.Paper.Resolve(facts)).PatchCrop);
+
+        double Loss(MethodRun of, long index) => of.Learner.Loss(views, new Step(index, 10, seed: 1)).ToDouble();
+    }
+
+    [Fact]
     public void A_context_knows_its_row_and_those_above_and_none_below()
     {
         using var scope = NewDisposeScope();
