@@ -25,10 +25,10 @@ internal static class ClipClaims
         Differs = "Words that were never trained, and mean nothing to a text tower from random weights; chance is a tenth.",
     };
 
-    public static Claim Towers => new("clip-towers", "A vision transformer is the better picture tower, at equal computing.")
+    public static Claim Towers => new("clip-towers", "A vision transformer is the better picture tower.")
     {
         Source = "Radford et al. 2021, section 3.2, figure 10",
-        Arms = [s_sentences, new PairArm("the same, transformer tower", new ClipVisionTransformer { Patch = 4, Width = 128, Depth = 4, Heads = 4, EmbeddingSize = 256 }) { Sentences = true }],
+        Arms = [s_sentences, new PairArm("the same, transformer tower", new ClipVisionTransformer { Patch = 8, Width = 128, Depth = 3, Heads = 4, EmbeddingSize = 256 }) { Sentences = true }],
         Comparisons = [new(Figure.Ensemble, "the same, transformer tower", Sentences)],
         Figures = [Figure.Ensemble, Figure.Template, Figure.Bare],
         Differs = "20,000 pictures instead of 400 million: transformers need many to catch up. Equal steps; the seconds stand beside.",

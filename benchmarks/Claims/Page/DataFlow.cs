@@ -43,7 +43,7 @@ internal sealed record Lane(params IReadOnlyList<Box> Boxes)
 /// <param name="Lanes">One or two.</param>
 internal sealed record DataFlow(string Input, string Loss, params IReadOnlyList<Lane> Lanes)
 {
-    private const int Left = 8, BoxWide = 92, BoxHigh = 34, Gap = 26, LossWide = 96, Height = 196, UpperLane = 48, LowerLane = 122, Bottom = 178;
+    private const int Left = 8, BoxWide = 92, BoxHigh = 34, Gap = 26, LossGap = 44, LossWide = 96, UpperLane = 28, LowerLane = 102;
 
     /// <summary>A queue, bank, prototypes or centre that the loss looks at; null for none.</summary>
     public string? Memory { get; init; }
@@ -53,14 +53,18 @@ internal sealed record DataFlow(string Input, string Loss, params IReadOnlyList<
 
     private int MostBoxes => Lanes.Max(lane => lane.Boxes.Count);
 
-    private int LossLeft => Left + (MostBoxes + 1) * (BoxWide + Gap);
+    private int LossLeft => Left + (MostBoxes + 1) * (BoxWide + Gap) - Gap + LossGap;
+
+    private int Bottom => Middle + BoxHigh / 2 + (Memory is null ? 0 : 76);
+
+    private int Height => Math.Max(Bottom, LowerLane * (Lanes.Count - 1) + BoxHigh) + 8;
 
     /// <summary>An svg element.</summary>
     /// <param name="title">For those who can't see it.</param>
     public string Svg(string title)
     {
         int width = LossLeft + LossWide + Left;
-        var svg = new StringBuilder($"<svg class=\"flow\" viewBox=\"0 0 {width} {Height}\" role=\"img\" aria-label=\"{Text($"Data flow of {title}")}\">\n");
+        var svg = new StringBuilder(string.Create(CultureInfo.InvariantCulture, $"<svg class=\"flow\" style=\"max-width:{0.85 * width:f0}px\" viewBox=\"0 0 {width} {Height}\" role=\"img\" aria-label=\"{Text($"Data flow of {title}")}\">\n"));
         if (Lanes.All(lane => lane.Input is null))
             svg.Append(Rectangle("part input", Left, Middle - BoxHigh / 2, Input));
         foreach ((int index, Lane lane) in Lanes.Index())
@@ -96,7 +100,7 @@ internal sealed record DataFlow(string Input, string Loss, params IReadOnlyList<
         if (lane.Stops) // across the way, half of it
         {
             (int x, int at) = ((from + LossLeft) / 2, (y + Middle) / 2);
-            svg.Append($"<path class=\"stop\" d=\"M{x - 6} {at - 9} l6 18 M{x} {at - 9} l6 18\"/><text class=\"stop\" x=\"{x}\" y=\"{at + 24}\">stop</text>\n");
+            svg.Append($"<path class=\"stop\" d=\"M{x - 6} {at - 9} l6 18 M{x} {at - 9} l6 18\"/><text class=\"stop\" x=\"{x}\" y=\"{at + 26}\">stop</text>\n");
         }
         return svg;
     }
@@ -126,7 +130,7 @@ internal sealed record DataFlow(string Input, string Loss, params IReadOnlyList<
 
     private string Cylinder(string name)
     {
-        int x = LossLeft - 8, top = Bottom - BoxHigh + 4, wide = LossWide + 8;
+        int x = LossLeft - 8, top = Bottom - BoxHigh + 4, wide = LossWide + 16;
         return $"<path class=\"part memory\" d=\"M{x} {top} v26 a{wide / 2} 6 0 0 0 {wide} 0 v-26 a{wide / 2} 6 0 0 0 -{wide} 0 a{wide / 2} 6 0 0 0 {wide} 0\"/>"
             + $"<text x=\"{x + wide / 2}\" y=\"{top + 22}\">{Text(name)}</text>\n" + Arrow(LossLeft + LossWide / 2, top - 8, LossLeft + LossWide / 2, Middle + BoxHigh / 2);
     }

@@ -66,7 +66,7 @@ internal static class History
         },
     ];
 
-    private static readonly Box s_encoder = new(Part.Encoder, "encoder"), s_target = new(Part.Momentum, "momentum enc."), s_linear = new(Part.Head, "linear"), s_mlp = new(Part.Head, "MLP"),
+    private static readonly Box s_encoder = new(Part.Encoder, "encoder"), s_target = new(Part.Momentum, "momentum"), s_linear = new(Part.Head, "linear"), s_mlp = new(Part.Head, "MLP"),
         s_predictor = new(Part.Predictor, "predictor"), s_targetLinear = new(Part.Momentum, "linear"), s_targetMlp = new(Part.Momentum, "MLP");
 
     private static Box View(int number) => new(Part.View, $"view {number}");
