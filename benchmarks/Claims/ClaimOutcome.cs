@@ -24,8 +24,16 @@ internal sealed record ClaimOutcome(Claim Claim, IReadOnlyList<(Arm Arm, IReadOn
         }
     }
 
-    /// <summary>Of all comparisons together; one that is not there yet can't be told.</summary>
-    public Verdict Verdict => Verdicts.Together([.. Compared().Select(each => each.Difference.Verdict), .. Enumerable.Repeat(Verdict.CannotBeTold, Claim.Comparisons.Count - Compared().Count())]);
+    /// <summary>Of all comparisons together that this form has the arms for; one whose runs are not there yet can't be told.</summary>
+    public Verdict Verdict
+    {
+        get
+        {
+            HashSet<string> labels = [.. Arms.Select(each => each.Arm.Label)];
+            Verdict[] told = [.. Compared().Select(each => each.Difference.Verdict)];
+            return Verdicts.Together([.. told, .. Enumerable.Repeat(Verdict.CannotBeTold, Claim.Comparisons.Count(each => labels.Contains(each.Above) && labels.Contains(each.Below)) - told.Length)]);
+        }
+    }
 
     /// <summary>An arm's figure over seeds; null where it was not measured.</summary>
     public static (double Mean, double? StandardError)? Of(IReadOnlyList<ClaimRow> rows, Figure figure)

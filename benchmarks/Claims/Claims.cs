@@ -30,35 +30,44 @@ internal static class Claims
     /// <summary>The first seed of all claims before the second of any: a run that is stopped has something of each.</summary>
     private static bool RunAll(ClaimsOptions options, ClaimsData data)
     {
-        bool complete = true;
-        var missing = new HashSet<string>();
+        var leftOut = new HashSet<string>();
         foreach (int seed in Enumerable.Range(1, options.PageOnly ? 0 : options.Seeds))
         {
-            foreach (Claim claim in options.Claims.Where(claim => !missing.Contains(claim.Name)))
+            foreach (Claim claim in options.Claims.Where(claim => !leftOut.Contains(claim.Name)))
             {
-                try
+                Try(claim.Name, () =>
                 {
                     foreach (Arm arm in ClaimOutcome.ArmsOf(claim, options))
                         Make(options, data, claim, arm, seed);
-                }
-                catch (Exception error) when (error is SurveyException or SentencesException or DataException or ArgumentException)
-                {
-                    // Data that are not there; or pictures and texts of the user's that an arm can't take, which estimator and Fit say before they train.
-                    Console.Error.WriteLine($"{claim.Name}: left out. {error.Message.ReplaceLineEndings(" ")}");
-                    complete &= !missing.Add(claim.Name);
-                }
-                ClaimsReport.Write(options, [.. options.Claims.Select(each => ClaimOutcome.Read(each, options))]);
+                });
+                ClaimsReport.Write(options, Outcomes(options)); // what is there can be read while the others run
             }
         }
-        if (!options.PageOnly && missing.Count == 0)
-            Showcase.Make(options, data);
-        ClaimOutcome[] outcomes = [.. options.Claims.Select(claim => ClaimOutcome.Read(claim, options))];
+        if (!options.PageOnly && options.Claims.Any(claim => !leftOut.Contains(claim.Name) && claim.Arms[0] is PictureArm))
+            Try("showcase", () => Showcase.Make(options, data));
+        ClaimOutcome[] outcomes = Outcomes(options);
         ClaimsReport.Write(options, outcomes);
         foreach (ClaimOutcome outcome in outcomes)
             Console.WriteLine($"{outcome.Claim.Name}: {outcome.Verdict.Text()}");
         Console.WriteLine($"{Path.Combine(options.Out, "claims.md")}, .json and .html have {outcomes.Length} claims.");
-        return complete;
+        return leftOut.Count == 0;
+
+        void Try(string name, Action run)
+        {
+            try
+            {
+                run();
+            }
+            catch (Exception error) when (error is SurveyException or SentencesException or DataException or ArgumentException)
+            {
+                // Data that are not there; or pictures and texts of the user's that an arm can't take, which estimator and Fit say before they train.
+                Console.Error.WriteLine($"{name}: left out. {error.Message.ReplaceLineEndings(" ")}");
+                leftOut.Add(name);
+            }
+        }
     }
+
+    private static ClaimOutcome[] Outcomes(ClaimsOptions options) => [.. options.Claims.Select(claim => ClaimOutcome.Read(claim, options))];
 
     private static void Make(ClaimsOptions options, ClaimsData data, Claim claim, Arm arm, int seed)
     {

@@ -3,7 +3,7 @@ namespace Microsoft.ML.Contrastive.Benchmarks;
 /// <summary>What claims are tried on, each read when it is first asked for, and the same for all arms and seeds.</summary>
 internal sealed class ClaimsData(ClaimsOptions options)
 {
-    private const int TrainPictures = 20_000, TestPictures = 5_000, PairSide = 32;
+    private const int TestPictures = 5_000, PairSide = 32;
     private readonly Dictionary<string, SurveyPictures> _pictures = [];
     private readonly Dictionary<(bool Sentences, bool HoldsOut), ClaimPairs> _pairs = [];
     private SentenceData? _texts;
@@ -29,7 +29,7 @@ internal sealed class ClaimsData(ClaimsOptions options)
             Size = options.Size,
             Data = options.Fashion,
         });
-        return _pictures[name] = pictures with { Train = Draw(pictures.Train, TrainPictures), Test = Draw(pictures.Test, TestPictures) };
+        return _pictures[name] = pictures with { Train = Draw(pictures.Train, options.TrainPictures), Test = Draw(pictures.Test, TestPictures) };
 
         string Cifar(string part) => InCifar($"cifar10-{part}.zip");
     }

@@ -79,7 +79,10 @@ internal sealed record ClaimsOptions
 
     public string? Clip { get; init; }
 
-    /// <summary>Labelled training pictures that measures use.</summary>
+    /// <summary>Pictures to learn from at most: five epochs of a standard arm, long or quick.</summary>
+    public int TrainPictures => Quick ? 5_000 : 20_000;
+
+    /// <summary>Of these, labelled ones that measures use.</summary>
     public int Labelled => Quick ? 5_000 : 10_000;
 
     /// <summary>What all runs have in common, in words.</summary>
@@ -92,7 +95,8 @@ internal sealed record ClaimsOptions
 
     public long PairSteps(double length) => Share(length, full: 780, quick: 240);
 
-    public string PicturesName(bool colour) => Images ?? (Train is not null ? $"{Train} and {Test}" : colour ? "CIFAR-10" : "Fashion-MNIST");
+    public string PicturesName(bool colour) => Images is null && Train is null ? colour ? "CIFAR-10" : "Fashion-MNIST"
+        : string.Create(CultureInfo.InvariantCulture, $"{Images ?? $"{Train} and {Test}"}, up to {Size} pixels");
 
     /// <exception cref="SurveyException">An option is unknown or wrong.</exception>
     public static ClaimsOptions Parse(string[] args)

@@ -24,7 +24,7 @@ internal sealed record PairArm(string Label, ImageEncoder Images) : Arm(Label)
 
     protected override JsonObject Describe(ClaimsOptions options) => new()
     {
-        ["pairs"] = options.OwnPairs is { } own ? own.Pairs : "CIFAR-10", ["method"] = Of(Method), ["images"] = Of(Images), ["texts"] = Of(ClipBenchmark.Text), ["sentences"] = Sentences, ["holdsOut"] = HoldsOut,
+        ["pairs"] = options.OwnPairs is { } own ? $"{own.Pairs}, {own.Images}, {own.Classes}" : "CIFAR-10", ["method"] = Of(Method), ["images"] = Of(Images), ["texts"] = Of(ClipBenchmark.Text), ["sentences"] = Sentences, ["holdsOut"] = HoldsOut,
     };
 
     public override ClaimRow Run(ClaimsData data, int seed)

@@ -12,7 +12,8 @@ internal static class Charts
     /// <summary>A dot for each arm's mean with two standard errors, small ones for its seeds.</summary>
     public static string Dots(string name, IReadOnlyList<(string Label, IReadOnlyList<double> Values)> rows, Func<double, string> text)
     {
-        const int left = 250, wide = 330, high = 26, edge = 62;
+        const int wide = 330, high = 26, edge = 62, letter = 7;
+        int left = 14 + letter * rows.Max(row => row.Label.Length);
         var spread = rows.Select(row => PairedDifference.MeanAndError(row.Values)).ToArray();
         Axis axis = Axis.Of(rows.SelectMany(row => row.Values).Concat(spread.SelectMany(each => new[] { each.Mean - 2 * (each.StandardError ?? 0), each.Mean + 2 * (each.StandardError ?? 0) })));
         int bottom = rows.Count * high + 4;

@@ -36,7 +36,7 @@ internal static class PageStyle
         th { color: var(--soft); font-weight: 500 } td:first-child, th:first-child { text-align: left; padding-left: 0 } .summary { width: 100% } .summary a { color: var(--ink) } .summary td { text-align: left } .summary td:last-child { text-align: right }
         ul.compared { list-style: none; padding: 0; margin: .6rem 0; font-size: .92rem } ul.compared li { display: flex; flex-wrap: wrap; gap: .1rem .7rem; justify-content: space-between; padding: .3rem 0; border-bottom: 1px solid var(--rule) }
         svg { display: block; width: 100%; height: auto } svg text { font: 12.5px system-ui, "Segoe UI", "DejaVu Sans", sans-serif; fill: var(--ink) }
-        .flow { min-width: 25rem } .flow text { text-anchor: middle } .flow .note { text-anchor: start; fill: var(--soft); font-size: 11px }
+        .flow { min-width: 21rem } .flow text { text-anchor: middle } .flow .note { text-anchor: start; fill: var(--soft); font-size: 11px }
         .part { stroke: var(--edge); fill: var(--card) } .view { fill: var(--view) } .encoder { fill: var(--encoder) } .momentum { fill: var(--momentum); stroke-dasharray: 5 3 } .head { fill: var(--head) }
         .predictor { fill: var(--predictor) } .memory { fill: var(--memory) } .loss { fill: var(--loss) }
         .arrow, .follows, .same { fill: none; stroke: var(--edge); stroke-width: 1.4 } .follows { stroke-dasharray: 5 3; stroke: var(--s3) } path.stop { stroke: var(--stop); stroke-width: 2.2 } .flow text.stop { fill: var(--stop); font-size: 11px; font-weight: 600 }
@@ -47,6 +47,8 @@ internal static class PageStyle
         .legend { display: flex; flex-wrap: wrap; gap: .1rem 1rem; font-size: .85rem; color: var(--soft); max-width: none } .legend i { display: inline-block; width: .75em; height: .75em; border-radius: 3px; margin-right: .4em }
         .rail { min-width: 62rem } .rail line { stroke: var(--rule); stroke-width: 3 } .rail .dot { fill: var(--accent); stroke: var(--card); stroke-width: 3 } .rail .texts { fill: var(--s1) } .rail .when { fill: var(--soft); font-size: 11px } .rail text { text-anchor: middle } .rail .name { font-weight: 600 } .rail .lane { text-anchor: start; fill: var(--soft) }
         .faces { display: grid; gap: .3rem } .faces div { display: flex; gap: .3rem; align-items: center } .faces img { width: clamp(30px, 8vw, 46px); aspect-ratio: 1; image-rendering: pixelated; border-radius: 6px; border: 2px solid transparent } .faces img.own { margin-right: .7rem } .faces img.right { border-color: var(--good) } .faces img.wrong { border-color: var(--bad) }
+        .claim td { white-space: nowrap }
+        @media (max-width: 40rem) { .summary td { display: block; border: 0; padding: .15rem 0 } .summary td:last-child { text-align: left; padding-bottom: .6rem; border-bottom: 1px solid var(--rule) } }
         details > summary { cursor: pointer; color: var(--accent); font-size: .9rem; margin-top: .5rem } footer { margin-top: 4rem; color: var(--soft); font-size: .88rem }
         """;
 

@@ -41,6 +41,24 @@ public sealed class VerdictTests
     }
 
     [Fact]
+    public void An_outcome_pairs_rows_by_their_seeds_and_waits_for_those_that_are_missing()
+    {
+        Claim claim = AllClaims.List.Single(each => each.Name == "simsiam-stop");
+        ClaimOutcome whole = Outcome([(1, 0.5), (2, 0.6), (3, 0.7)], [(2, 0.4), (1, 0.3), (3, 0.5)]);
+        Assert.All(whole.Compared(), each => Assert.Equal(0.2, each.Difference.Mean, 12));
+        Assert.Equal(Verdict.Holds, whole.Verdict);
+        ClaimOutcome partly = Outcome([(1, 0.5), (2, 0.6)], [(2, 0.4), (3, 0.5)]);
+        Assert.All(partly.Compared(), each => Assert.Equal((1, Verdict.CannotBeTold), (each.Difference.Seeds, each.Difference.Verdict)));
+        Assert.Empty(Outcome([(1, 0.5)], []).Compared());
+        Assert.Equal(Verdict.CannotBeTold, Outcome([(1, 0.5)], []).Verdict);
+
+        ClaimOutcome Outcome((int Seed, double Value)[] with, (int Seed, double Value)[] without) => new(claim, [(claim.Arms[0], Rows(with)), (claim.Arms[1], Rows(without))]);
+
+        ClaimRow[] Rows((int Seed, double Value)[] rows)
+            => [.. rows.Select(row => new ClaimRow { Setup = "{}", Seed = row.Seed, Figures = claim.Figures.ToDictionary(figure => figure.Key, _ => row.Value) })];
+    }
+
+    [Fact]
     public void Pairs_must_be_pairs()
     {
         Assert.Throws<ArgumentException>(() => PairedDifference.Of([1, 2], [1]));
