@@ -16,6 +16,8 @@ switch (args)
         return TokenizerRates.Run(file);
     case ["transform"]:
         return TransformRates.Run();
+    case ["claims", ..]:
+        return Claims.Run(args[1..]);
     case ["clip", ..]:
         return ClipBenchmark.Run(args[1..]);
     case ["compare", ..]:
@@ -44,6 +46,7 @@ internal static partial class Program
 {
     private const string Help = """
         Usage: dotnet run -c Release --project benchmarks -- <verb>
+          claims         the survey's statements as experiments: what holds here, by how much, on one page
           clip           pictures and captions from nothing: new designs and concepts of emoji, CIFAR-10 by words, your own
           gpu-check      each method's first losses on the GPU against the CPU's; items a second on both
           compare        the library beside PyTorch, torchvision, OpenCV, scikit-learn, faiss and ONNX Runtime: see docs/speed.md

@@ -56,6 +56,13 @@ internal sealed class CaptionedPictures(int side)
         return rows.Count > 0 ? [.. rows] : throw new SurveyException($"{file} has no rows for this task.");
     }
 
+    /// <summary>CIFAR-10 with its nouns as captions.</summary>
+    /// <param name="data">Holds the folder cifar10.</param>
+    /// <param name="part">train or test.</param>
+    /// <exception cref="SurveyException">A file is missing.</exception>
+    public CaptionedRow[] ReadCifar(string data, string part) => Read(
+        Path.Combine(data, "cifar10", $"cifar10-{part}.tsv"), Path.Combine(data, "cifar10", $"cifar10-{part}.zip"), cell => new CaptionedRow { Caption = cell("noun"), Label = cell("label") });
+
     /// <summary>Pictures as CLASS/NAME, with the folders' names as labels.</summary>
     /// <exception cref="SurveyException">There is none.</exception>
     public CaptionedRow[] ReadClasses(string pictures)

@@ -61,9 +61,9 @@ internal sealed class ClipBenchmark
     private static SmallConvNet Image => ImageEncoder.SmallConvNet(32, grid: 2);
 
     /// <summary>Few pictures of each thing: shape must be learned, not one hand's colours.</summary>
-    private static ImageAugmentation View => new() { Crop = new(0.4, 1), FlipProbability = 0, Jitter = new(0.4, 0.4, 0.4, 0.1, Probability: 0.8), GrayscaleProbability = 0.2 };
+    public static ImageAugmentation View => new() { Crop = new(0.4, 1), FlipProbability = 0, Jitter = new(0.4, 0.4, 0.4, 0.1, Probability: 0.8), GrayscaleProbability = 0.2 };
 
-    private static ClipTextTransformer Text => new() { VocabularySize = 4096, ContextLength = 24, Width = 128, Depth = 2, Heads = 4, EmbeddingSize = 256 };
+    public static ClipTextTransformer Text => new() { VocabularySize = 4096, ContextLength = 24, Width = 128, Depth = 2, Heads = 4, EmbeddingSize = 256 };
 
     /// <summary>One vendor's emoji in training and the other's in the test; or both vendors' in both, and a fifth of the ids, skin variants with them, in the test alone.</summary>
     private void Emoji(bool newConcepts)
@@ -98,9 +98,8 @@ internal sealed class ClipBenchmark
 
     private void Cifar(string[] heldOut)
     {
-        string folder = Path.Combine(_options.Data!, "cifar10");
         var pictures = new CaptionedPictures(_options.Size ?? CifarSide);
-        CaptionedRow[] train = Part("train"), test = Part("test");
+        CaptionedRow[] train = pictures.ReadCifar(_options.Data!, "train"), test = pictures.ReadCifar(_options.Data!, "test");
         string[] classes = [.. test.Select(row => row.Label).Distinct().Order(StringComparer.Ordinal)];
         CaptionedRow[] seen = [.. train.Where(row => !heldOut.Contains(row.Label))];
         using ImageTextTransformer model = Train(pictures, seen, Math.Max(1, _options.Epochs / 3), out ClipRun run);
@@ -117,9 +116,6 @@ internal sealed class ClipBenchmark
         }
         ZeroShot("CIFAR-10, classes in training captions", pictures, model, [.. test.Where(row => !heldOut.Contains(row.Label))], classes, run);
         ZeroShot($"CIFAR-10, never seen: {string.Join(", ", heldOut)}", pictures, model, [.. test.Where(row => heldOut.Contains(row.Label))], classes, run);
-
-        CaptionedRow[] Part(string part) => pictures.Read(
-            Path.Combine(folder, $"cifar10-{part}.tsv"), Path.Combine(folder, $"cifar10-{part}.zip"), cell => new CaptionedRow { Caption = cell("noun"), Label = cell("label") });
     }
 
     private void OwnPairs()
@@ -175,13 +171,7 @@ internal sealed class ClipBenchmark
     {
         foreach ((string prompts, PromptTemplates templates) in new[] { ("the word", PromptTemplates.None), ("ensemble", ensemble ?? PromptTemplates.Photos) })
         {
-            IDataView data = pictures.View(_ml, rows);
-            using ZeroShotClipTransformer classifier = _ml.Transforms.ZeroShotClip("Image", classes, model, templates).Fit(data);
-            long[] ranks = [.. classifier.Transform(data).GetColumn<float[]>("Score").Zip(rows, (scores, row) =>
-            {
-                float own = scores[Array.IndexOf(classes, row.Label)];
-                return (long)scores.Count(score => score >= own);
-            })];
+            long[] ranks = ZeroShotRanks.Of(_ml, pictures, model, rows, classes, templates);
             Add(ClipRow.Of(task, prompts, ranks, classes.Length, run));
         }
     }

@@ -33,6 +33,7 @@ internal sealed class SentenceData
     private readonly Lazy<WordNet> _wordNet;
     private readonly Lazy<IReadOnlyList<TextExample>> _triplets, _rewrites;
     private readonly Lazy<IReadOnlyList<string>> _texts, _allTexts;
+    private readonly Lazy<(IReadOnlyList<LabelledText>, IReadOnlyList<LabelledText>)?> _labelled;
 
     /// <exception cref="SentencesException">There are no pairs to measure on, or a line of theirs is none.</exception>
     public SentenceData(SentencesOptions options)
@@ -45,14 +46,14 @@ internal sealed class SentenceData
             : Together(() => _wordNet.Value.Definitions.Select(row => row.Text).Concat(_wordNet.Value.Examples), FromRewrites, FromTriplets));
         _allTexts = new(() => Together(() => Texts, FromTriplets));
         Pairs = ReadPairs(options.Sts ?? InData("sts-dev.csv"));
-        Labelled = ReadLabelled();
+        _labelled = new(ReadLabelled);
     }
 
     /// <summary>What similarity is measured on.</summary>
     public IReadOnlyList<ScoredPair> Pairs { get; }
 
     /// <summary>What the linear probe learns from and is tested on; null where there is no such text.</summary>
-    public (IReadOnlyList<LabelledText> Training, IReadOnlyList<LabelledText> Test)? Labelled { get; }
+    public (IReadOnlyList<LabelledText> Training, IReadOnlyList<LabelledText> Test)? Labelled => _labelled.Value;
 
     /// <summary>Texts without labels, each once: the user's, or WordNet's and what else is there.</summary>
     /// <exception cref="DataException">There are none.</exception>

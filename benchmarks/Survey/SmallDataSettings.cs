@@ -45,7 +45,7 @@ internal static class SmallDataSettings
     /// On gray pictures one view or two are the demo's, each with the solarization that is its own: papers' crops of 8 % leave
     /// nothing of a shirt. CPC has crop and flip alone; methods of more views, and colour pictures, keep the method's own.
     /// </summary>
-    private static ContrastiveMethod Views(ContrastiveMethod method, RunFacts facts)
+    public static ContrastiveMethod Views(ContrastiveMethod method, RunFacts facts)
         => facts.Channels == 1 && method is not Cpc && method.Resolve(facts).Augmentations is { Count: 1 or 2 } own
             ? method with { Augmentations = [.. own.Select(view => s_grayView with { Solarize = view.Solarize })] }
             : method;

@@ -230,7 +230,7 @@ public sealed class BadInputTests : IDisposable
             Method("Temperature", new MoCoV1 { Temperature = temperature });
             Method("Temperature", new MoCoV2 { Temperature = temperature });
         }
-        Method("ProjectorLayers", new SimClrV1 { ProjectorLayers = 0 });
+        Method("ProjectorLayers", new SimClrV1 { ProjectorLayers = -1 });
         Method("ProjectionSize", new SimClrV1 { ProjectionSize = 1 });
         Method("HiddenSize", new SimClrV1 { HiddenSize = 0 });
         foreach (double momentum in new[] { 2, -0.1, double.NaN })

@@ -11,4 +11,7 @@ public enum HeadNorm
 
     /// <summary>Group norm, in up to 16 groups: each example by itself (Richemond et al. 2020).</summary>
     Group,
+
+    /// <summary>Nothing, but each layer starts scaled and shifted as batch norm would do it with the first batch (Richemond et al. 2020, section 3.2).</summary>
+    FirstBatch,
 }

@@ -4,14 +4,14 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Contrastive;
 
 /// <summary>What stands between and behind the linear layers of an <see cref="Mlp"/>.</summary>
-/// <param name="HiddenNorm">Batch norm after each hidden layer; the layer then has no bias, unless <paramref name="HiddenBias"/>.</param>
+/// <param name="HiddenNorm">A norm after each hidden layer: batch norm, unless <see cref="Norm"/> says otherwise.</param>
 /// <param name="HiddenBias">Biases in the hidden layers.</param>
 /// <param name="OutputBias">A bias in the last layer.</param>
 /// <param name="OutputNorm">Batch norm without scale and shift behind the last layer.</param>
 internal sealed record MlpForm(bool HiddenNorm, bool HiddenBias, bool OutputBias, bool OutputNorm = false)
 {
-    /// <summary>Group norm instead of batch norm after each hidden layer.</summary>
-    public bool InGroups { get; init; }
+    /// <summary>Which norm that is.</summary>
+    public HeadNorm Norm { get; init; } = HiddenNorm ? HeadNorm.Batch : HeadNorm.None;
 }
 
 /// <summary>Projectors and predictors: linear layers with ReLU between them.</summary>
@@ -50,8 +50,8 @@ internal static class Mlp
         for (int layer = 1; layer < layers; layer++)
         {
             stack.Add(new Linear(layer == 1 ? inputs : hidden, hidden, generator, form.HiddenBias));
-            if (form.HiddenNorm)
-                stack.Add(form.InGroups ? new GroupNorm(hidden) : new BatchNorm(hidden));
+            if (NormOf(form, hidden) is { } norm)
+                stack.Add(norm);
             stack.Add(new Relu());
         }
         stack.Add(new Linear(layers == 1 ? inputs : hidden, outputs, generator, form.OutputBias));
@@ -59,4 +59,12 @@ internal static class Mlp
             stack.Add(new BatchNorm(outputs, affine: false));
         return nn.Sequential(stack);
     }
+
+    private static nn.Module<Tensor, Tensor>? NormOf(MlpForm form, long hidden) => form.Norm switch
+    {
+        HeadNorm.Batch => new BatchNorm(hidden),
+        HeadNorm.Group => new GroupNorm(hidden),
+        HeadNorm.FirstBatch => new FirstBatchNorm(hidden),
+        _ => null,
+    };
 }

@@ -6,6 +6,31 @@ namespace Microsoft.ML.Contrastive.Tests.Texts;
 /// <summary>What SimCSE can do beside its objective: duplicates, hidden words, watching, mining.</summary>
 public sealed class SimCseTests
 {
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Views_under_one_dropout_are_the_same_and_otherwise_not(bool shares)
+    {
+        NativeTorch.EnsureLoaded();
+        using var scope = NewDisposeScope();
+        using var random = new Generator(1);
+        TextTransformer encoder = s_small with { Dropout = 0.3 };
+        var facts = new RunFacts(8, 4, 2, 0, 0, 0, encoder.FeatureSize) { Encoder = encoder, TextsPerExample = 1 };
+        using Learner learner = new SimCse { SharesDropout = shares }.Resolve(facts).CreateLearner(new LearnerSetup(() => encoder.Build(random), encoder.FeatureSize, random, facts));
+        learner.train();
+        Tensor text = arange(4 * 6).view(4, 6).fmod(8);
+        IReadOnlyList<Tensor> views = ((IChunkedLearner)learner).Represent(new Contrastive.Views(text, text), new Step(0, 2, 1), chunk: 0);
+        Assert.Equal(shares, views[0].equal(views[1]).all().item<bool>());
+    }
+
+    [Fact]
+    public void An_encoder_without_dropout_learns_from_texts_alone_only_where_that_is_meant()
+    {
+        var facts = new RunFacts(8, 4, 2, 0, 0, 0, 16) { Encoder = s_small with { Dropout = 0, AttentionDropout = 0 }, TextsPerExample = 1 };
+        Assert.Contains("SharesDropout", Assert.Throws<ArgumentException>(() => new SimCse().Resolve(facts)).Message, StringComparison.Ordinal);
+        new SimCse { SharesDropout = true }.Resolve(facts);
+    }
+
     private static readonly TextTransformer s_small = new() { VocabularySize = 400, Width = 16, Depth = 1, Heads = 2, TokenLimit = 24, Dropout = 0, AttentionDropout = 0 };
 
     [Fact]

@@ -63,6 +63,12 @@ public sealed record SimCse : TextMethod
     /// <summary>Whether the views pass the network as one batch, as published. False: one after the other. The default value is true.</summary>
     public bool JointForward { get; init; } = true;
 
+    /// <summary>
+    /// Whether a text's views pass under the same dropout, so that without a positive they do not differ: the paper's trial with a fixed mask (section 3, table 3), for showing what
+    /// other masks are worth. The views then pass one after the other. The default value is false.
+    /// </summary>
+    public bool SharesDropout { get; init; }
+
     /// <inheritdoc/>
     protected override (int Least, int Most) Texts => (1, 3);
 
@@ -89,8 +95,8 @@ public sealed record SimCse : TextMethod
         Validate(facts.BatchSize);
         if (Symmetric && facts.TextsPerExample > 2)
             throw new ArgumentException("A symmetric loss has no place for hard negatives: leave NegativeColumnName out, or Symmetric.", nameof(Symmetric));
-        if (facts.TextsPerExample == 1 && facts.Encoder is WordVectorEncoder or TextTransformer { Dropout: 0, AttentionDropout: 0 })
-            throw new ArgumentException("Without dropout a text's two views are the same, and there is nothing to learn: set PositiveColumnName, or choose an encoder with dropout, or new ESimCse().", nameof(facts));
+        if (facts.TextsPerExample == 1 && !SharesDropout && facts.Encoder is WordVectorEncoder or TextTransformer { Dropout: 0, AttentionDropout: 0 })
+            throw new ArgumentException("Without dropout a text's two views are the same, and there is nothing to learn: set PositiveColumnName, or choose an encoder with dropout, or new ESimCse(); or SharesDropout, to see what comes of it.", nameof(facts));
         if (MaskedWordWeight > 0 && facts.Encoder is not TextTransformer)
             throw new ArgumentException("Hidden words can be guessed by a TextTransformer alone: leave MaskedWordWeight out, or choose such an encoder.", nameof(MaskedWordWeight));
         if (MatryoshkaSizes?.FirstOrDefault(size => size > facts.FeatureSize) is > 0 and var size)
@@ -152,8 +158,15 @@ internal sealed class SimCseLearner : Learner, IChunkedLearner
     {
         TextMethod.SeedDropout(this, step, chunk);
         Tensor[] texts = Texts(views);
-        Tensor[] projected = _method.JointForward ? Project(cat(texts, 0)).chunk(texts.Length, 0) : [.. texts.Select(Project)];
+        Tensor[] projected = _method.JointForward && !_method.SharesDropout ? Project(cat(texts, 0)).chunk(texts.Length, 0) : [.. texts.Select(ProjectByItself)];
         return masked_words is null ? projected : [.. projected, masked_words.PerRow((TextTransformerModule)encoder, texts[0], views[views.Count - 1])];
+
+        Tensor ProjectByItself(Tensor view)
+        {
+            if (_method.SharesDropout)
+                TextMethod.SeedDropout(this, step, chunk);
+            return Project(view);
+        }
     }
 
     public Tensor Contrast(IReadOnlyList<Tensor> representations, Views views, Step step)

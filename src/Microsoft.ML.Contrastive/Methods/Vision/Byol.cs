@@ -33,7 +33,7 @@ public sealed record Byol : ContrastiveMethod
 
     /// <summary>
     /// What stands behind the hidden layer of projector and predictor. The default value is <see cref="HeadNorm.Batch"/>. Without any, a
-    /// network may collapse (Richemond et al. 2020, "BYOL works even without batch statistics"); their network without batch statistics has
+    /// network may collapse (Richemond et al. 2020, "BYOL works even without batch statistics"), by its start, they say: <see cref="HeadNorm.FirstBatch"/>; their network without batch statistics has
     /// <see cref="HeadNorm.Group"/> here, and <see cref="EncoderNorm.GroupWithStandardizedWeights"/> in the encoder.
     /// </summary>
     public HeadNorm HeadNorm { get; init; } = HeadNorm.Batch;
@@ -55,8 +55,8 @@ public sealed record Byol : ContrastiveMethod
         SettingChecks.Projector(layers: null, HiddenSize, ProjectionSize);
         SettingChecks.Momentum(Momentum);
         if (!Enum.IsDefined(HeadNorm))
-            throw new ArgumentOutOfRangeException(nameof(HeadNorm), HeadNorm, "Choose HeadNorm.Batch, HeadNorm.Group or HeadNorm.None.");
-        if (HeadNorm == HeadNorm.Batch && batchSize < 2)
+            throw new ArgumentOutOfRangeException(nameof(HeadNorm), HeadNorm, "Choose HeadNorm.Batch, Group, FirstBatch or None.");
+        if (HeadNorm is HeadNorm.Batch or HeadNorm.FirstBatch && batchSize < 2)
             throw new ArgumentOutOfRangeException(nameof(batchSize), batchSize, "Batch norm in the heads needs batches of at least two.");
     }
 
@@ -105,7 +105,7 @@ internal sealed class ByolLearner : Learner
 
         nn.Module<Tensor, Tensor> CreateHead(int inputs) => Mlp.Create(
             inputs, method.HiddenSize!.Value, method.ProjectionSize, layers: 2,
-            new MlpForm(HiddenNorm: method.HeadNorm != HeadNorm.None, HiddenBias: true, method.OutputBias) { InGroups = method.HeadNorm == HeadNorm.Group },
+            new MlpForm(HiddenNorm: method.HeadNorm != HeadNorm.None, HiddenBias: true, method.OutputBias) { Norm = method.HeadNorm },
             setup.Generator);
     }
 

@@ -11,7 +11,7 @@ public abstract record SimClr : ContrastiveMethod
     /// <summary>t of <see cref="NtXent"/>, above 0. The default value is 0.2 (the papers: 0.1 on ImageNet, 0.5 on CIFAR-10 with batches of 512 and more).</summary>
     public double Temperature { get; init; } = 0.2;
 
-    /// <summary>Linear layers of the projector, at least 1 in v1 and 2 in v2. The default value is 2 in v1 (section 4.2) and 3 in v2.</summary>
+    /// <summary>Linear layers of the projector, at least 2 in v2. The default value is 2 in v1 (section 4.2) and 3 in v2; in v1 0 is no projector: the loss sees the features themselves.</summary>
     public int ProjectorLayers { get; init; }
 
     /// <summary>Width of the projector's hidden layers. Null: the encoder's feature size.</summary>
@@ -40,7 +40,8 @@ public abstract record SimClr : ContrastiveMethod
         base.Validate(batchSize);
         RequireViews(2);
         ShapeCheck.Positive(Temperature);
-        SettingChecks.Projector(ProjectorLayers, HiddenSize, ProjectionSize);
+        SettingChecks.Projector(layers: null, HiddenSize, ProjectionSize);
+        ArgumentOutOfRangeException.ThrowIfNegative(ProjectorLayers);
     }
 
     /// <inheritdoc/>

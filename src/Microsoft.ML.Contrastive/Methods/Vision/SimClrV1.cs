@@ -34,7 +34,8 @@ public sealed record SimClrV1 : SimClr
 /// <summary>Encoder and projector of <see cref="SimClrV1"/>.</summary>
 internal sealed class SimClrV1Learner : Learner, IChunkedLearner
 {
-    private readonly nn.Module<Tensor, Tensor> encoder, projector;
+    private readonly nn.Module<Tensor, Tensor> encoder;
+    private readonly nn.Module<Tensor, Tensor>? projector;
     private readonly SimClrV1 _method;
 
     public SimClrV1Learner(SimClrV1 method, LearnerSetup setup, MlpForm form)
@@ -42,7 +43,8 @@ internal sealed class SimClrV1Learner : Learner, IChunkedLearner
     {
         _method = method;
         encoder = setup.CreateEncoder();
-        projector = Mlp.Create(setup.FeatureSize, method.HiddenSize!.Value, method.ProjectionSize, method.ProjectorLayers, form, setup.Generator);
+        projector = method.ProjectorLayers == 0 ? null
+            : Mlp.Create(setup.FeatureSize, method.HiddenSize!.Value, method.ProjectionSize, method.ProjectorLayers, form, setup.Generator);
         RegisterComponents();
     }
 
@@ -52,7 +54,7 @@ internal sealed class SimClrV1Learner : Learner, IChunkedLearner
 
     public IReadOnlyList<Tensor> Represent(Views views, Step step, int chunk)
     {
-        (Tensor first, Tensor second) = views.Projected(view => projector.forward(encoder.forward(view)), _method.JointForward);
+        (Tensor first, Tensor second) = views.Projected(view => projector is null ? encoder.forward(view) : projector.forward(encoder.forward(view)), _method.JointForward);
         return [first, second];
     }
 

@@ -36,6 +36,12 @@ public sealed record SimSiam : ContrastiveMethod
     /// <summary>The predictor's learning rate does not decay. The default value is true (section 4.2).</summary>
     public bool ConstantPredictorRate { get; init; } = true;
 
+    /// <summary>
+    /// No gradient flows into the projection that is predicted. The default value is true; false is the paper's trial without it (section 4.1), which collapses: for
+    /// showing that.
+    /// </summary>
+    public bool StopsGradient { get; init; } = true;
+
     /// <inheritdoc/>
     public override void Validate(int batchSize)
     {
@@ -97,7 +103,7 @@ internal sealed class SimSiamLearner : Learner
         Tensor z1 = projector.forward(encoder.forward(views[0])), z2 = projector.forward(encoder.forward(views[1]));
         Tensor p1 = predictor.forward(z1), p2 = predictor.forward(z2);
         step.Embedding = z1;
-        return NegativeCosine.Symmetric(p1, p2, z1, z2);
+        return NegativeCosine.Symmetric(p1, p2, z1, z2, _method.StopsGradient);
     }
 
     /// <summary>-1: all representations the same.</summary>

@@ -1,0 +1,157 @@
+using System.Globalization;
+
+namespace Microsoft.ML.Contrastive.Benchmarks;
+
+/// <summary>What <c>claims</c> is asked for.</summary>
+internal sealed record ClaimsOptions
+{
+    public const string Help = """
+        Usage: dotnet run -c Release --project benchmarks -- claims --out FOLDER [options]
+          --list                    names and statements of all claims, and nothing else
+          --only A,B                these claims; default: all
+          --seeds N                 runs of each arm, with seeds 1 to N; the default is 3, and 1 with --quick
+          --quick                   the cheapest form of each claim: fewer arms, shorter runs
+          --steps N                 instead of either length: so many steps of a standard arm; others in proportion
+          --page                    trains nothing: writes the page again from the runs that are there
+        Pictures, as survey has them:
+          --images PATH             folder or zip of train/CLASS/PICTURE and test/CLASS/PICTURE, for all claims about pictures; default: Fashion-MNIST, CIFAR-10 where colour is needed
+          --train ZIP --test ZIP    instead: two folders or zips of CLASS/PICTURE
+          --size N                  larger pictures are shrunk to N pixels a side; the default is 48
+          --fashion FOLDER          where Fashion-MNIST's files lie (survey's --data)
+        Texts, as sentences has them:
+          --corpus FILE, --sts FILE, --wordnet FOLDER
+        Pictures with words, as clip has them:
+          --pairs FILE              a TSV with columns file and caption, instead of CIFAR-10's nouns
+          --pair-images PATH        their folder or zip (clip's --images)
+          --classes PATH            a folder or zip of CLASS/PICTURE to tell by words; goes with --pairs
+        For all:
+          --data FOLDER             holds text/, cifar10/ and tokenizers/; default: ../shared/data
+          --survey FOLDER, --sentences FOLDER, --clip FOLDER   where these commands' results lie: their figures go into the page
+        Runs that FOLDER holds already are kept; it gets claims.md, claims.json and claims.html.
+        """;
+
+    private const int StandardBatch = 256;
+    private static readonly string[] s_flags = ["--list", "--quick", "--page"];
+    private static readonly string[] s_named =
+    [
+        "--out", "--only", "--seeds", "--steps", "--images", "--train", "--test", "--size", "--fashion", "--corpus", "--sts", "--wordnet", "--pairs", "--pair-images", "--classes",
+        "--data", "--survey", "--sentences", "--clip",
+    ];
+
+    public required string Out { get; init; }
+
+    public required IReadOnlyList<Claim> Claims { get; init; }
+
+    public int Seeds { get; init; } = 3;
+
+    public bool List { get; init; }
+
+    public bool Quick { get; init; }
+
+    public bool PageOnly { get; init; }
+
+    /// <summary>Null where the length is the full or the quick one.</summary>
+    public int? Steps { get; init; }
+
+    public string? Images { get; init; }
+
+    public string? Train { get; init; }
+
+    public string? Test { get; init; }
+
+    public int Size { get; init; } = 48;
+
+    public string? Fashion { get; init; }
+
+    public string? Corpus { get; init; }
+
+    public string? Sts { get; init; }
+
+    public string? WordNet { get; init; }
+
+    public (string Pairs, string Images, string Classes)? OwnPairs { get; init; }
+
+    public string Data { get; init; } = Path.Combine("..", "shared", "data");
+
+    public string? Survey { get; init; }
+
+    public string? Sentences { get; init; }
+
+    public string? Clip { get; init; }
+
+    /// <summary>Pictures to learn from at most: five epochs of a standard arm, long or quick.</summary>
+    public int TrainPictures => Quick ? 5_000 : 20_000;
+
+    /// <summary>Of these, labelled ones that measures use.</summary>
+    public int Labelled => Quick ? 5_000 : 10_000;
+
+    /// <summary>What all runs have in common, in words.</summary>
+    public string Budget => string.Create(CultureInfo.InvariantCulture, $"{(Steps is { } steps ? $"{steps} steps" : Quick ? "the quick form" : "the full form")}: standard arms see {PictureSteps(1, StandardBatch)} batches of {StandardBatch} pictures, {TextSteps(1)} batches of {TextArm.BatchSize} texts or {PairSteps(1)} batches of {PairArm.BatchSize} pictures with words");
+
+    /// <summary>Steps in which an arm sees the pictures that it should, whatever its batch.</summary>
+    public long PictureSteps(double length, int batch) => Share(length * StandardBatch / batch, full: 400, quick: 100);
+
+    public long TextSteps(double length) => Share(length, full: 240, quick: 80);
+
+    public long PairSteps(double length) => Share(length, full: 780, quick: 240);
+
+    public string PicturesName(bool colour) => Images is null && Train is null ? colour ? "CIFAR-10" : "Fashion-MNIST"
+        : string.Create(CultureInfo.InvariantCulture, $"{Images ?? $"{Train} and {Test}"}, up to {Size} pixels");
+
+    /// <exception cref="SurveyException">An option is unknown or wrong.</exception>
+    public static ClaimsOptions Parse(string[] args)
+    {
+        var given = new Dictionary<string, string>();
+        for (int i = 0; i < args.Length; i++)
+        {
+            if (s_flags.Contains(args[i]))
+                given[args[i]] = "";
+            else if (!s_named.Contains(args[i]))
+                throw new SurveyException($"'{args[i]}' is no option of claims.\n{Help}");
+            else
+                given[args[i]] = ++i < args.Length ? args[i] : throw new SurveyException($"{args[i - 1]} needs a value.");
+        }
+        bool quick = given.ContainsKey("--quick"), list = given.ContainsKey("--list");
+        if (given.ContainsKey("--train") != given.ContainsKey("--test") || (given.ContainsKey("--train") && given.ContainsKey("--images")))
+            throw new SurveyException("--train and --test go together, and not with --images.");
+        string[] pairs = [.. new[] { "--pairs", "--pair-images", "--classes" }.Where(given.ContainsKey)];
+        if (pairs.Length is 1 or 2)
+            throw new SurveyException("--pairs, --pair-images and --classes go together: what to learn from, its pictures, and what to tell by words.");
+        foreach (string name in new[] { "--corpus", "--sts", "--pairs" })
+            if (given.TryGetValue(name, out string? file) && !File.Exists(file))
+                throw new SurveyException($"{name}: there is no file '{file}'.");
+        IReadOnlyList<Claim> all = AllClaims.List;
+        string[] only = given.GetValueOrDefault("--only")?.Split(',', StringSplitOptions.TrimEntries) ?? [.. all.Select(claim => claim.Name)];
+        if (only.FirstOrDefault(name => all.All(claim => claim.Name != name)) is { } unknown)
+            throw new SurveyException($"--only: '{unknown}' is none of {string.Join(", ", all.Select(claim => claim.Name))}.");
+        return new ClaimsOptions
+        {
+            Out = given.GetValueOrDefault("--out") ?? (list ? "" : throw new SurveyException($"--out is missing.\n{Help}")),
+            Claims = [.. all.Where(claim => only.Contains(claim.Name))],
+            Seeds = Number("--seeds") ?? (quick ? 1 : 3),
+            List = list,
+            Quick = quick,
+            PageOnly = given.ContainsKey("--page"),
+            Steps = Number("--steps"),
+            Images = given.GetValueOrDefault("--images"),
+            Train = given.GetValueOrDefault("--train"),
+            Test = given.GetValueOrDefault("--test"),
+            Size = Number("--size") ?? 48,
+            Fashion = given.GetValueOrDefault("--fashion"),
+            Corpus = given.GetValueOrDefault("--corpus"),
+            Sts = given.GetValueOrDefault("--sts"),
+            WordNet = given.GetValueOrDefault("--wordnet"),
+            OwnPairs = pairs.Length == 0 ? null : (given["--pairs"], given["--pair-images"], given["--classes"]),
+            Data = given.GetValueOrDefault("--data") ?? Path.Combine("..", "shared", "data"),
+            Survey = given.GetValueOrDefault("--survey"),
+            Sentences = given.GetValueOrDefault("--sentences"),
+            Clip = given.GetValueOrDefault("--clip"),
+        };
+
+        int? Number(string name) => given.GetValueOrDefault(name) is not { } text ? null
+            : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value is >= 1 and <= 1_000_000 ? value
+            : throw new SurveyException($"{name} needs a whole number from 1 to 1,000,000, not '{text}'.");
+    }
+
+    private long Share(double length, int full, int quick) => Math.Max(1, (long)Math.Round(length * (Steps ?? (Quick ? quick : full))));
+}

@@ -1,0 +1,57 @@
+namespace Microsoft.ML.Contrastive.Benchmarks;
+
+/// <summary>What keeps methods without negatives from collapsing.</summary>
+internal static class CollapseClaims
+{
+    public static Claim ByolNorms => new("byol-norm", "BYOL needs no batch statistics in its MLPs, but a good start: without norm it fails, started from one pass of batch norm it learns, and so it does with group norm and weight standardisation.")
+    {
+        Source = "Richemond et al. 2020, sections 3.1 to 3.3",
+        Arms =
+        [
+            new PictureArm("batch norm", SmallHeads.Byol),
+            new PictureArm("no norm", SmallHeads.Byol with { HeadNorm = HeadNorm.None }),
+            new PictureArm("started from one pass of batch norm", SmallHeads.Byol with { HeadNorm = HeadNorm.FirstBatch }),
+            new PictureArm("group norm, weights standardised", SmallHeads.Byol with { HeadNorm = HeadNorm.Group })
+            {
+                Encoder = ImageEncoder.SmallConvNet(16, grid: 2) with { Norm = EncoderNorm.GroupWithStandardizedWeights },
+            },
+        ],
+        Comparisons =
+        [
+            new(Figure.Linear, "batch norm", "no norm"),
+            new(Figure.Linear, "started from one pass of batch norm", "no norm"),
+            new(Figure.Linear, "group norm, weights standardised", "no norm"),
+        ],
+        Figures = [Figure.Linear, Figure.Knn, Figure.Rank, Figure.Deviation],
+        Differs = "The encoder keeps its batch norm in the first three arms, where the paper takes it out of both; the fourth has no batch statistics anywhere, and so another encoder.",
+    };
+
+    public static Claim StoppedGradient => new("simsiam-stop", "Without the stopped gradient SimSiam collapses.")
+    {
+        Source = "Chen and He 2021, section 4.1, figure 2",
+        Arms = [new PictureArm("with stop", SmallHeads.SimSiam), new PictureArm("without stop", SmallHeads.SimSiam with { StopsGradient = false })],
+        Comparisons = [new(Figure.Knn, "with stop", "without stop"), new(Figure.Linear, "with stop", "without stop"), new(Figure.Rank, "with stop", "without stop")],
+        Figures = [Figure.Knn, Figure.Linear, Figure.Rank, Figure.Deviation],
+        Differs = "Features are measured in front of the projector, where a random network's already tell clothes apart: a collapse lowers them, and does not bring them to chance.",
+    };
+
+    public static Claim DinoCollapse => new("dino-collapse", "DINO collapses without the centring of its teacher's scores, and without their sharpening.")
+    {
+        Source = "Caron et al. 2021, section 5.3, figure 7",
+        Arms =
+        [
+            new PictureArm("both", SmallHeads.Dino),
+            new PictureArm("no centring", SmallHeads.Dino with { CentreMomentum = 1 }),
+            new PictureArm("no sharpening", SmallHeads.Dino with { FirstTeacherTemperature = 0.1, TeacherTemperature = 0.1 }),
+        ],
+        Comparisons =
+        [
+            new(Figure.Knn, "both", "no centring"),
+            new(Figure.Knn, "both", "no sharpening"),
+            new(Figure.Linear, "both", "no centring"),
+            new(Figure.Linear, "both", "no sharpening"),
+        ],
+        Figures = [Figure.Knn, Figure.Linear, Figure.Rank, Figure.Deviation],
+        Differs = "A centre that keeps all of its 0 is none; a teacher no sharper than its student (temperature 0.1) is none sharpened. A conv net without multi-crop instead of ViT-S with it.",
+    };
+}
