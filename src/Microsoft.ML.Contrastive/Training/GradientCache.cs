@@ -10,7 +10,7 @@ namespace Microsoft.ML.Contrastive;
 /// </summary>
 internal static class GradientCache
 {
-    /// <summary>The loss of a batch, and its gradient added to the parameters'; what the loss leaves behind lives in the caller's scope.</summary>
+    /// <summary>The loss of a batch, and its gradient added to the parameters'.</summary>
     /// <param name="learner">One that <see cref="ChunkedLearners.Check"/> let pass.</param>
     /// <param name="views">The batch.</param>
     /// <param name="step">The step.</param>
@@ -37,11 +37,16 @@ internal static class GradientCache
         }
         foreach (Tensor representation in whole)
             representation.requires_grad_();
-        Tensor loss = learner.Contrast(whole, views, step);
-        double value = loss.ToDouble();
-        if (!double.IsFinite(value))
-            return value;
-        loss.backward();
+        double value;
+        using (NewDisposeScope()) // what the loss is made of may be larger than a chunk: it goes before the second pass
+        {
+            Tensor loss = learner.Contrast(whole, views, step);
+            value = loss.ToDouble();
+            step.Embedding = step.Embedding?.detach().MoveToOuterDisposeScope();
+            if (!double.IsFinite(value))
+                return value;
+            loss.backward();
+        }
 
         foreach ((int index, (long start, long count)) in chunks.Index())
         {
