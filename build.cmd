@@ -25,6 +25,7 @@ if "%VERB%"=="known-answers" goto known_answers
 if "%VERB%"=="demo" goto demo
 if "%VERB%"=="gpu-check" goto gpu_check
 if "%VERB%"=="bench" goto bench
+if "%VERB%"=="compare" goto compare
 if "%VERB%"=="" goto help
 if "%VERB%"=="help" goto help
 call :help
@@ -54,6 +55,10 @@ exit /b %ERRORLEVEL%
 
 :bench
 dotnet run -c Release --project benchmarks -- %ARGUMENTS%
+exit /b %ERRORLEVEL%
+
+:compare
+dotnet run -c Release --project benchmarks -- compare %ARGUMENTS%
 exit /b %ERRORLEVEL%
 
 :build
@@ -89,6 +94,7 @@ echo                  CONTRASTIVE_KNOWN_ANSWERS too (with CONTRASTIVE_KNOWN_ANSW
 echo   demo           run samples\FewLabels: pretrain without labels, classify with few
 echo   gpu-check      compare each method's first losses on the chosen device with the CPU's
 echo   bench          run the benchmarks
+echo   compare        the library's speed beside PyTorch, torchvision, OpenCV, scikit-learn, faiss and ONNX Runtime
 echo.
 echo The environment variable TorchBackend = cpu (default) ^| cuda-windows ^| cuda-linux picks the native back end.
 exit /b 0

@@ -67,7 +67,7 @@ internal static class PictureItems
             Save(planes, side, Path.Combine(folder, FormattableString.Invariant($"{index:d5}.{extension}")));
         var ml = new MLContext(1);
         IDataView data = ml.Data.LoadFromEnumerable(Directory.EnumerateFiles(folder).Order(StringComparer.Ordinal).Select(file => new FileRow { Path = Path.GetFileName(file) }).ToArray());
-        ITransformer load = ml.Transforms.LoadImages("Image", folder, nameof(FileRow.Path)).Fit(data);
+        ImageLoadingTransformer load = ml.Transforms.LoadImages("Image", folder, nameof(FileRow.Path)).Fit(data);
         ContrastivePretrainTransformer encoder = ml.Transforms.ContrastivePretrain(new ContrastivePretrainEstimator.Options
         {
             OutputColumnName = "Features", InputColumnName = "Image", Encoder = shape, Training = new() { BatchSize = 32 }, TransformBatchSize = 64, ImageSize = size,

@@ -6,11 +6,11 @@ namespace Microsoft.ML.Contrastive;
 /// The gradient of a large batch in the memory of a small one (Gao et al. 2021, "Scaling deep contrastive learning batch size under memory limited peak setup"):
 /// representations are made chunk by chunk without a graph, the loss is taken of all of them, and its gradient with respect to each is carried through its chunk's
 /// network in a second pass. Equal to the whole batch's gradient, unlike gradients of chunks' own losses, as long as no layer mixes rows. Batch norm in training
-/// does: there the result is that of a whole batch whose norms are split into the chunks (<see cref="BatchNorm.Splits"/>).
+/// does: there the result is that of a whole batch whose norms are split into the chunks (<see cref="ChunkStatistics"/>).
 /// </summary>
 internal static class GradientCache
 {
-    /// <summary>The loss of a batch, and its gradient added to the parameters'; what the loss leaves behind lives in the caller's scope.</summary>
+    /// <summary>The loss of a batch, and its gradient added to the parameters'.</summary>
     /// <param name="learner">One that <see cref="ChunkedLearners.Check"/> let pass.</param>
     /// <param name="views">The batch.</param>
     /// <param name="step">The step.</param>
@@ -37,11 +37,16 @@ internal static class GradientCache
         }
         foreach (Tensor representation in whole)
             representation.requires_grad_();
-        Tensor loss = learner.Contrast(whole, views, step);
-        double value = loss.ToDouble();
-        if (!double.IsFinite(value))
-            return value;
-        loss.backward();
+        double value;
+        using (NewDisposeScope()) // what the loss is made of may be larger than a chunk: it goes before the second pass
+        {
+            Tensor loss = learner.Contrast(whole, views, step);
+            value = loss.ToDouble();
+            step.Embedding = step.Embedding?.detach().MoveToOuterDisposeScope();
+            if (!double.IsFinite(value))
+                return value;
+            loss.backward();
+        }
 
         foreach ((int index, (long start, long count)) in chunks.Index())
         {
@@ -60,54 +65,6 @@ internal static class GradientCache
         {
             using Views rows = views.Narrow(chunk.Start, chunk.Count);
             return [.. learner.Represent(rows, step, index)];
-        }
-    }
-
-    /// <summary>
-    /// Batch norm's running statistics through both passes: a step moves them once, by the mean of its chunks, as <see cref="BatchNorm.Splits"/> has it.
-    /// </summary>
-    private sealed class ChunkStatistics : IDisposable
-    {
-        private readonly (Tensor Running, Tensor Before, Tensor Sum)[] _statistics;
-        private int _gathered;
-
-        public ChunkStatistics(IChunkedLearner learner, long rows, int chunkSize)
-        {
-            BatchNorm[] norms = [.. learner is nn.Module module ? module.modules().OfType<BatchNorm>().Where(norm => norm.training) : []];
-            if (norms.Length > 0 && (chunkSize < 2 || rows % chunkSize != 0))
-                throw new ArgumentException(
-                    $"ChunkSize is {chunkSize} and the batch has {rows} rows: with batch norm in training all chunks must have the same rows, at least 2. Choose a ChunkSize that divides the BatchSize.", nameof(chunkSize));
-            using var noGradient = no_grad();
-            _statistics = [.. norms.SelectMany(norm => norm.buffers()).Select(running => (running, running.clone().DetachFromDisposeScope(), zeros_like(running).DetachFromDisposeScope()))];
-        }
-
-        /// <summary>Notes what a chunk made of the statistics, and puts them back.</summary>
-        public void Gather()
-        {
-            _gathered++;
-            foreach ((Tensor running, Tensor before, Tensor sum) in _statistics)
-            {
-                sum.add_(running);
-                running.copy_(before);
-            }
-        }
-
-        /// <summary>The mean of what was gathered is where the statistics are when this is disposed, whatever the second pass does to them.</summary>
-        public void TakeMean()
-        {
-            foreach ((_, Tensor before, Tensor sum) in _statistics)
-                before.copy_(sum.div_(_gathered));
-        }
-
-        public void Dispose()
-        {
-            using var noGradient = no_grad();
-            foreach ((Tensor running, Tensor before, Tensor sum) in _statistics)
-            {
-                running.copy_(before);
-                before.Dispose();
-                sum.Dispose();
-            }
         }
     }
 }

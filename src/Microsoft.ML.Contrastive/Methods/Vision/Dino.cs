@@ -185,7 +185,7 @@ internal sealed class DinoLearner : Learner, IChunkedLearner
     public Tensor Contrast(IReadOnlyList<Tensor> representations, Views views, Step step)
     {
         step.Embedding = representations[0];
-        _teacher = [.. representations.Skip(views.Count).Select(scores => scores.detach())];
+        _teacher = [.. representations.Skip(views.Count).Select(scores => scores.detach().DetachFromDisposeScope())]; // until the step ends
         double temperature = Dino.Warmed(
             _method.FirstTeacherTemperature, _method.TeacherTemperature, _method.TeacherWarmupSteps!.Value, step.Index);
         return CrossViewEntropy.Loss(
@@ -195,7 +195,14 @@ internal sealed class DinoLearner : Learner, IChunkedLearner
     }
 
     /// <summary>The loss used the old centre. What moves it are the teacher's scores as they came.</summary>
-    public override void AfterStep(Step step) => centre.Update(cat(_teacher, 0));
+    public override void AfterStep(Step step)
+    {
+        using Tensor scores = cat(_teacher, 0);
+        centre.Update(scores);
+        foreach (Tensor each in _teacher)
+            each.Dispose();
+        _teacher = [];
+    }
 
     public override double? FlatLoss(long rows) => CrossViewEntropy.FlatLoss(_method.OutputSize!.Value);
 

@@ -136,11 +136,16 @@ internal sealed class SimClrV2Learner : Learner, IChunkedLearner
         step.Embedding = representations[0];
         if (queue is not null)
             using (no_grad())
-                _keys = nn.functional.normalize(cat([representations[2], representations[3]], 0));
+                _keys = nn.functional.normalize(cat([representations[2], representations[3]], 0)).DetachFromDisposeScope(); // until the step ends
         return NtXent.Loss(representations[0], representations[1], _method.Temperature, queue?.Keys);
     }
 
-    public override void AfterStep(Step step) => queue?.Enqueue(_keys!);
+    public override void AfterStep(Step step)
+    {
+        queue?.Enqueue(_keys!);
+        _keys?.Dispose();
+        _keys = null;
+    }
 
     public override double? FlatLoss(long rows) => NtXent.FlatLoss(rows, _method.MemoryLength);
 
