@@ -22,7 +22,7 @@ public abstract class NetworkTransformer : ITransformer, IDisposable
         _network = network.Share();
     }
 
-    /// <summary>Name of the column that the network takes.</summary>
+    /// <summary>Name of the column that the network takes; of several, the first.</summary>
     public string InputColumnName => Manifest.InputColumn;
 
     /// <summary>How it was trained, as JSON: method and settings, steps, rows, seed, and what a classifier started from.</summary>

@@ -140,7 +140,7 @@ public abstract record ContrastiveMethod
     /// <summary>The encoder that this method trains on several columns of pictures.</summary>
     /// <exception cref="ArgumentException">It learns from one column alone.</exception>
     internal virtual MultiviewEncoder EncoderFor(MultiviewEncoder chosen)
-        => throw new ArgumentException($"{GetType().Name} learns from one column of pictures: give one input column, or choose new Cmc() for several.", nameof(chosen));
+        => throw new ArgumentException($"{GetType().Name} does not learn from several columns of pictures: give one input column, or choose new Cmc().", nameof(chosen));
 
     /// <summary>The encoder that this method trains on sequences; null for its default.</summary>
     /// <exception cref="ArgumentException">It learns from pictures alone.</exception>
