@@ -14,7 +14,7 @@ internal sealed record Claim(string Name, string Statement)
     /// <summary>What must come out if the statement is true.</summary>
     public required IReadOnlyList<Comparison> Comparisons { get; init; }
 
-    /// <summary>What is shown of each arm, the figure of the first comparison first.</summary>
+    /// <summary>What is shown of each arm; the first is drawn.</summary>
     public required IReadOnlyList<Figure> Figures { get; init; }
 
     /// <summary>In what the experiment is another than the paper's.</summary>

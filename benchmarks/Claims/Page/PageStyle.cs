@@ -36,7 +36,7 @@ internal static class PageStyle
         th { color: var(--soft); font-weight: 500 } td:first-child, th:first-child { text-align: left; padding-left: 0 } .summary { width: 100% } .summary a { color: var(--ink) } .summary td { text-align: left } .summary td:last-child { text-align: right }
         ul.compared { list-style: none; padding: 0; margin: .6rem 0; font-size: .92rem } ul.compared li { display: flex; flex-wrap: wrap; gap: .1rem .7rem; justify-content: space-between; padding: .3rem 0; border-bottom: 1px solid var(--rule) }
         svg { display: block; width: 100%; height: auto } svg text { font: 12.5px system-ui, "Segoe UI", "DejaVu Sans", sans-serif; fill: var(--ink) }
-        .flow { min-width: 21rem } .flow text { text-anchor: middle } .flow .note { text-anchor: start; fill: var(--soft); font-size: 11px }
+        .flow { min-width: 17rem } .flow text { text-anchor: middle } .flow .note { text-anchor: start; fill: var(--soft); font-size: 11px }
         .part { stroke: var(--edge); fill: var(--card) } .view { fill: var(--view) } .encoder { fill: var(--encoder) } .momentum { fill: var(--momentum); stroke-dasharray: 5 3 } .head { fill: var(--head) }
         .predictor { fill: var(--predictor) } .memory { fill: var(--memory) } .loss { fill: var(--loss) }
         .arrow, .follows, .same { fill: none; stroke: var(--edge); stroke-width: 1.4 } .follows { stroke-dasharray: 5 3; stroke: var(--s3) } path.stop { stroke: var(--stop); stroke-width: 2.2 } .flow text.stop { fill: var(--stop); font-size: 11px; font-weight: 600 }
