@@ -41,7 +41,7 @@ internal static class Compare
         Console.WriteLine($"{machine.Description}\n{string.Create(CultureInfo.InvariantCulture, $"ours: {machine.Gflops:f0} GFLOPS, copy {machine.CopyRate:f1} GB/s")}\n{machine.Peer}");
         foreach (Item item in options.Items)
         {
-            if (options.IsNamed || rows.GetValueOrDefault(item.Name) is not { Missing: null })
+            if (options.IsNamed || rows.GetValueOrDefault(item.Name) is not { Missing: null } kept || (kept.Quick && !options.Quick))
             {
                 rows[item.Name] = Measure(item, machine, options);
                 CompareRow[] ordered = [.. Items.Select(each => rows.GetValueOrDefault(each.Name)).OfType<CompareRow>()];
@@ -70,6 +70,7 @@ internal static class Compare
             (double Ours, double Theirs)[] times = [.. Enumerable.Range(0, rounds).Select(_ => (contest.Ours(), contest.Theirs()))];
             row = row with
             {
+                Quick = options.Quick,
                 Threads = contest.Threads,
                 Ours = [.. times.Select(each => each.Ours)],
                 Theirs = [.. times.Select(each => each.Theirs)],

@@ -27,6 +27,9 @@ internal sealed record CompareRow
     /// <summary>Why there are no figures; null where there are.</summary>
     public string? Missing { get; init; }
 
+    /// <summary>Measured by --quick: a whole run measures it anew.</summary>
+    public bool Quick { get; init; }
+
     public int Threads { get; init; }
 
     /// <summary>Seconds per unit of each round.</summary>

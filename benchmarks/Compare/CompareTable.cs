@@ -26,7 +26,7 @@ internal static class CompareTable
         text.AppendLine("Ratio: the peer's median time over ours, rounds of both in turn; above 1 ours is faster. Behind it the lowest and highest of the rounds' own ratios.").AppendLine();
         text.AppendLine("What was compared between both sides, and how far it may be apart:").AppendLine();
         foreach (CompareRow row in rows.Where(row => row.Missing is null))
-            text.AppendLine(CultureInfo.InvariantCulture, $"* {row.Name}: {row.Checked}, {row.Difference:0.0e+0} (at most {row.Limit:0.0e+0}); {row.Ours.Count} rounds, {row.Threads} threads, {row.Date}");
+            text.AppendLine(CultureInfo.InvariantCulture, $"* {row.Name}: {row.Checked}, {row.Difference:0.0e+0} (at most {row.Limit:0.0e+0}); {row.Ours.Count} rounds{(row.Quick ? " (quick)" : "")}, {row.Threads} threads, {row.Date}");
         text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"Machine: {machine.Description}. Its product of matrices: {machine.Gflops:f0} GFLOPS; copy {machine.CopyRate:f1} GB/s.");
         text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"Peers: {machine.Peer}.");
         return text.ToString().ReplaceLineEndings("\n");
