@@ -122,7 +122,7 @@ internal sealed record Arithmetic(LinearKernel Linear = LinearKernel.Fastest, bo
     }
 
     /// <summary>Trials on made numbers, tens of milliseconds each: how many times as fast a way is, forward and back; 0 where it is wrong.</summary>
-    private static class Speed
+    internal static class Speed
     {
         private const int Rounds = 7;
         private const long Rows = 1024, Width = 384;
@@ -132,6 +132,7 @@ internal sealed record Arithmetic(LinearKernel Linear = LinearKernel.Fastest, bo
             if (Convolution.PointwiseIsWrong)
                 return 0;
             using var scope = NewDisposeScope();
+            using var gradient = enable_grad(); // the first use may be a pass without
             (Tensor input, Tensor weight) = (Made(Rows, Width), Made(2 * Width, Width));
             return Of(() => AsConvolution(input, weight, null), () => nn.functional.linear(input, weight), tolerance: 1e-4);
         }
@@ -139,6 +140,7 @@ internal sealed record Arithmetic(LinearKernel Linear = LinearKernel.Fastest, bo
         public static double OfLinearInBFloat16()
         {
             using var scope = NewDisposeScope();
+            using var gradient = enable_grad(); // the first use may be a pass without
             (Tensor input, Tensor weight) = (Made(Rows, Width), Made(2 * Width, Width));
             var reduced = new Arithmetic(LinearInBFloat16: true);
             return Of(() => reduced.Multiply(input, weight), () => nn.functional.linear(input, weight), tolerance: 0.1);
@@ -147,6 +149,7 @@ internal sealed record Arithmetic(LinearKernel Linear = LinearKernel.Fastest, bo
         public static double OfConvolutionInBFloat16()
         {
             using var scope = NewDisposeScope();
+            using var gradient = enable_grad();
             Tensor input = Made(32 * 16 * 16, 64).view(32, 16, 16, 64).permute(0, 3, 1, 2), kernel = Made(128 * 3 * 3, 64).view(128, 3, 3, 64).permute(0, 3, 1, 2);
             var reduced = new Arithmetic(ConvolutionInBFloat16: true);
             long[] ones = [1, 1];
@@ -172,7 +175,6 @@ internal sealed record Arithmetic(LinearKernel Linear = LinearKernel.Fastest, bo
         private static double Seconds(Func<Tensor> way)
         {
             using var scope = NewDisposeScope();
-            using var gradient = enable_grad();
             long start = Stopwatch.GetTimestamp();
             way().sum().backward();
             return Stopwatch.GetElapsedTime(start).TotalSeconds;

@@ -29,6 +29,16 @@ public sealed class ArithmeticTests : IDisposable
     }
 
     [Fact]
+    public void A_trial_may_come_in_a_pass_without_gradients_and_asks_no_generator()
+    {
+        byte[] before = get_rng_state().bytes.ToArray();
+        using (no_grad())
+            foreach (double ratio in new[] { Arithmetic.Speed.OfLinearAsConvolution(), Arithmetic.Speed.OfLinearInBFloat16(), Arithmetic.Speed.OfConvolutionInBFloat16() })
+                Assert.InRange(ratio, 0, 100); // 0: wrong here, so not taken
+        Assert.Equal(before, get_rng_state().bytes.ToArray());
+    }
+
+    [Fact]
     public void Double_precision_is_never_reduced()
     {
         using var scope = NewDisposeScope();
