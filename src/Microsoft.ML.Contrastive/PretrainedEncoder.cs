@@ -35,6 +35,10 @@ internal sealed class PretrainedEncoder
     /// <summary>The same network for other columns or settings; it lives until the last user of either has gone.</summary>
     public PretrainedEncoder With(EncoderManifest manifest) => new(manifest, Module, Device, Tokenizer, _owners);
 
+    /// <summary>The network's pictures' side alone: it lives as long as the whole is used, or this.</summary>
+    /// <param name="manifest">Of an encoder of pictures.</param>
+    public PretrainedEncoder ImageTower(EncoderManifest manifest) => new(manifest, ((ImageTextModule)Module).ImageTower, Device, tokenizer: null, _owners);
+
     /// <summary>One more transformer, or computation, uses it.</summary>
     /// <exception cref="ObjectDisposedException">The last user has gone.</exception>
     public PretrainedEncoder Share()
