@@ -108,7 +108,7 @@ internal sealed class ClipBenchmark
             ZeroShot("CIFAR-10", pictures, model, test, classes, run);
             using ImageTextTransformer images = model.Only("ImageVector");
             LinearProbeMetrics probe = _ml.Representation().EvaluateLinearProbe(images.Transform(pictures.View(_ml, train)), images.Transform(pictures.View(_ml, test)), "ImageVector");
-            Add(new ClipRow("CIFAR-10, linear probe on the same vectors", probe.Accuracy, 1.0 / classes.Length, double.NaN, double.NaN, double.NaN)
+            Add(new ClipRow("CIFAR-10, linear probe on the same vectors", probe.Accuracy, 1.0 / classes.Length, null, null, null)
             {
                 Gallery = classes.Length, Queries = test.Length, Prompts = "labels", Pairs = run.Pairs, Steps = run.Steps, Seconds = run.Seconds,
             });

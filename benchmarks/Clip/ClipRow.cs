@@ -5,8 +5,8 @@ using System.Text.Json;
 
 namespace Microsoft.ML.Contrastive.Benchmarks;
 
-/// <summary>One measurement: which of so many texts belongs to a picture, or which of so many pictures to a text.</summary>
-internal sealed record ClipRow(string Task, double Accuracy, double Chance, double Recall1, double Recall5, double Recall10)
+/// <summary>One measurement: which of so many texts belongs to a picture, or which of so many pictures to a text. A linear probe has no recalls.</summary>
+internal sealed record ClipRow(string Task, double Accuracy, double Chance, double? Recall1, double? Recall5, double? Recall10)
 {
     private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
@@ -43,20 +43,36 @@ internal sealed record ClipRow(string Task, double Accuracy, double Chance, doub
         Directory.CreateDirectory(folder);
         File.WriteAllText(Path.Combine(folder, "clip.json"), JsonSerializer.Serialize(new { settings, rows }, s_json));
         string[] heads = ["task", "words as", "queries", "gallery", "accuracy", "chance", "recall@1", "recall@5", "recall@10", "pairs", "steps", "seconds"];
-        string[][] cells = [.. rows.Select(row => row.Cells())];
         var text = new StringBuilder().AppendLine("# Pictures and words").AppendLine().AppendLine(settings).AppendLine();
         text.AppendLine($"| {string.Join(" | ", heads)} |").AppendLine($"|{string.Concat(Enumerable.Repeat("---|", heads.Length))}");
-        foreach (string[] row in cells)
-            text.AppendLine($"| {string.Join(" | ", row)} |");
+        foreach (ClipRow row in rows)
+            text.AppendLine($"| {string.Join(" | ", row.Cells())} |");
         File.WriteAllText(Path.Combine(folder, "clip.md"), text.ToString().ReplaceLineEndings("\n"));
-        string Line(string tag, IEnumerable<string> of) => $"<tr>{string.Concat(of.Select(cell => $"<{tag}>{WebUtility.HtmlEncode(cell)}</{tag}>"))}</tr>\n";
         File.WriteAllText(Path.Combine(folder, "clip.html"), $$"""
-            <!doctype html><meta charset="utf-8"><title>Pictures and words</title>
-            <style>body { font: 15px sans-serif; margin: 2em } td, th { padding: .3em .8em; text-align: right; border-bottom: 1px solid #ccc } td:first-child, td:nth-child(2) { text-align: left }</style>
+            <!doctype html>
+            <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Pictures and words</title>
+            <style>
+              :root { color-scheme: light dark; --line: light-dark(#ddd, #3a3e46); --bar: light-dark(#bcd3f5, #2b4a7a) }
+              body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem; color: light-dark(#1c1e22, #eceae5); background: light-dark(#fff, #15171b) }
+              div { overflow-x: auto }
+              table { border-collapse: collapse; font-variant-numeric: tabular-nums; white-space: nowrap }
+              td, th { padding: .35rem .5rem; text-align: right; border-bottom: 1px solid var(--line); font-weight: normal }
+              thead th { font-weight: 600; vertical-align: bottom }
+              :is(td, th):nth-child(-n+2) { text-align: left }
+              td { background: linear-gradient(var(--bar) 0 0) no-repeat left center / var(--share, 0) 70% }
+            </style>
             <h1>Pictures and words</h1><p>{{WebUtility.HtmlEncode(settings)}}</p>
-            <table>
-            {{Line("th", heads)}}{{string.Concat(cells.Select(row => Line("td", row)))}}</table>
+            <div tabindex="0"><table><thead><tr>{{string.Concat(heads.Select(head => $"<th scope=\"col\">{head}</th>"))}}</tr></thead><tbody>
+            {{string.Concat(rows.Select(row => row.Line()))}}</tbody></table></div></html>
+
             """);
+    }
+
+    /// <summary>The row of a table in HTML, shares with bars behind them.</summary>
+    private string Line()
+    {
+        double?[] shares = [null, null, null, null, Accuracy, Chance, Recall1, Recall5, Recall10, null, null, null];
+        return $"<tr>{string.Concat(Cells().Zip(shares, (cell, share) => $"<td{(share is null ? "" : string.Create(CultureInfo.InvariantCulture, $" style=\"--share: {100 * share:f1}%\""))}>{WebUtility.HtmlEncode(cell)}</td>"))}</tr>\n";
     }
 
     private string[] Cells() =>
@@ -64,7 +80,7 @@ internal sealed record ClipRow(string Task, double Accuracy, double Chance, doub
         Task, Prompts, Whole(Queries), Whole(Gallery), Percent(Accuracy), Percent(Chance), Percent(Recall1), Percent(Recall5), Percent(Recall10), Whole(Pairs), Whole(Steps), Whole((long)Seconds),
     ];
 
-    private static string Percent(double share) => double.IsNaN(share) ? "" : share.ToString(share < 0.01 ? "P2" : "P1", CultureInfo.InvariantCulture);
+    private static string Percent(double? share) => share?.ToString(share < 0.01 ? "P2" : "P1", CultureInfo.InvariantCulture) ?? "";
 
     private static string Whole(long number) => number.ToString("n0", CultureInfo.InvariantCulture);
 }

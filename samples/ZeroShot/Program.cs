@@ -48,19 +48,5 @@ ImageTextTransformer Train()
 {
     int epochs = int.Parse(options.GetValueOrDefault("--epochs", "60"), CultureInfo.InvariantCulture);
     Console.WriteLine($"Training on {google.Length} emoji of one vendor and their names, {epochs} epochs:");
-    return ml.Transforms.ContrastivePretrain(new ImageTextEstimator.Options
-    {
-        ImageSize = 36,
-        Encoder = new ImageTextEncoder(
-            ImageEncoder.SmallConvNet(32, grid: 2),
-            new ClipTextTransformer { VocabularySize = 1024, ContextLength = 16, Width = 128, Depth = 2, Heads = 4, EmbeddingSize = 256 }),
-        Training = new TrainingOptions
-        {
-            Epochs = epochs,
-            BatchSize = 200,
-            KeepFreedMemory = true,
-            Progress = new Progress<TrainingProgress>(progress => Console.WriteLine($"  step {progress.Step} of {progress.TotalSteps}, loss {progress.Loss:f2}")),
-            ReportEvery = 20,
-        },
-    }).Fit(ml.Data.LoadFromEnumerable(google));
+    return EmojiModel.Train(ml, google, epochs, new Progress<TrainingProgress>(progress => Console.WriteLine($"  step {progress.Step} of {progress.TotalSteps}, loss {progress.Loss:f2}")));
 }

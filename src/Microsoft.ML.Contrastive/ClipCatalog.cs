@@ -119,19 +119,17 @@ public static class ClipCatalog
         return new ZeroShotClipEstimator(CatalogUtils.GetEnvironment(catalog), options);
     }
 
-    /// <summary>The one model of pictures and texts in a zip; what else is in it is disposed.</summary>
+    /// <summary>The one model of pictures and texts in a zip, or that of its classifier by words; what else is in it is disposed.</summary>
     private static ImageTextTransformer FromZip(ModelOperationsCatalog catalog, string path)
     {
         ITransformer loaded = catalog.Load(path, out _);
         ITransformer[] steps = loaded is ITransformerChainAccessor chain ? chain.Transformers : [loaded];
         ImageTextTransformer[] found = [.. steps.OfType<ImageTextTransformer>()];
-        if (found.Length == 1)
-        {
-            foreach (IDisposable step in steps.Where(step => step != found[0]).OfType<IDisposable>())
-                step.Dispose();
-            return found[0];
-        }
-        (loaded as IDisposable)?.Dispose();
-        throw new InvalidDataException($"{path} holds {found.Length} models of pictures and texts, where one is needed: save the transformer that training with Clip or LoadClip gave.");
+        if (found.Length == 0)
+            found = [.. steps.OfType<ZeroShotClipTransformer>().Select(classifier => classifier.Model())];
+        ImageTextTransformer? one = found.Length == 1 ? found[0] : null;
+        foreach (IDisposable step in steps.Concat(found).Where(step => step != one).OfType<IDisposable>())
+            step.Dispose();
+        return one ?? throw new InvalidDataException($"{path} holds {found.Length} models of pictures and texts, where one is needed: save the transformer that training with Clip, LoadClip or ZeroShotClip gave.");
     }
 }

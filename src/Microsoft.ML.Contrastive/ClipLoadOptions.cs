@@ -5,7 +5,8 @@ public sealed record ClipLoadOptions
 {
     /// <summary>
     /// A folder of Hugging Face's CLIPModel (config.json, model.safetensors or its shards) or of open_clip (open_clip_config.json, open_clip_model.safetensors); one
-    /// safetensors file under OpenAI's or Hugging Face's names; or a model zip that holds an <see cref="ImageTextTransformer"/>, whose own columns and settings stay.
+    /// safetensors file under OpenAI's or Hugging Face's names; or a model zip that holds an <see cref="ImageTextTransformer"/> or a <see cref="ZeroShotClipTransformer"/>, whose own
+    /// columns and settings stay.
     /// </summary>
     public required string Path { get; init; }
 

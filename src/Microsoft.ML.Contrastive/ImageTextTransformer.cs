@@ -75,6 +75,17 @@ public sealed class ImageTextTransformer : NetworkTransformer
         return new ImageTextTransformer(Host, Weights.With(Manifest with { Input = Pairs with { Outputs = outputs } }));
     }
 
+    /// <summary>
+    /// The pictures' network alone, which is shared, as an encoder with the same preprocessing: to be fine-tuned or distilled into, or for its features. They are what the pictures' network
+    /// gives before it is made unit: CLIP's own vectors, or of other networks the features before the matrix.
+    /// </summary>
+    /// <param name="outputColumnName">Name of the column of features to add.</param>
+    public ContrastivePretrainTransformer AsImageEncoder(string outputColumnName = "Features")
+    {
+        ArgumentException.ThrowIfNullOrEmpty(outputColumnName);
+        return new ContrastivePretrainTransformer(Host, Weights.With(Manifest with { OutputColumn = outputColumnName, Input = Pairs.Pictures }, Towers.ImageTower));
+    }
+
     /// <summary>The vectors of some texts, without a data view: [E] of length 1 each, in their order. Safe for use by many threads.</summary>
     /// <param name="texts">Any; null and blank ones have the vector of the empty text.</param>
     /// <param name="cancellationToken">Is asked between batches.</param>

@@ -40,8 +40,8 @@ internal sealed class PretrainedEncoder
         ? throw new ArgumentOutOfRangeException(nameof(precision), precision, "Choose Precision.Single or Precision.BFloat16.")
         : With(Manifest with { Precision = precision == Precision.Single ? null : precision });
 
-    /// <summary>A part of the same network; the whole lives until the last user of either has gone.</summary>
-    public PretrainedEncoder With(EncoderManifest manifest, nn.Module<Tensor, Tensor> part) => new(manifest, part, Device, Tokenizer, _owners);
+    /// <summary>A part of the same network, which takes pictures; the whole lives until the last user of either has gone.</summary>
+    public PretrainedEncoder With(EncoderManifest manifest, nn.Module<Tensor, Tensor> part) => new(manifest, part, Device, tokenizer: null, _owners);
 
     /// <summary>One more transformer, or computation, uses it.</summary>
     /// <exception cref="ObjectDisposedException">The last user has gone.</exception>

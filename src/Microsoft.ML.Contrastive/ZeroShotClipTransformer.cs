@@ -53,6 +53,9 @@ public sealed class ZeroShotClipTransformer : NetworkTransformer
             templates is null ? _classes.Settings : _classes.Settings with { Templates = templates.Templates }, _vectors);
     }
 
+    /// <summary>The networks without the words, which are shared, under the names of columns that <see cref="ClipLoadOptions"/> has.</summary>
+    internal ImageTextTransformer Model() => new(Host, Weights.With(Manifest with { OutputColumn = new ClipLoadOptions { Path = "" }.ImageOutputColumnName }));
+
     /// <summary>Makes the words' vectors, and says how many sentences were cut.</summary>
     internal static ZeroShotClipTransformer Create(
         IHostEnvironment environment, PretrainedEncoder network, ClassLabels labels, ZeroShotSettings settings, ZeroShotVectors known)

@@ -13,6 +13,8 @@ internal static class BuiltProgram
 
     public static string SentenceSearch { get; } = Sample("SentenceSearch");
 
+    public static string ZeroShotWeb { get; } = Sample("ZeroShotWeb");
+
     /// <summary>Runs one of them to its end.</summary>
     public static (int ExitCode, string Output, string Error) Run(string program, params string[] arguments) => RunCommand("dotnet", [program, .. arguments]);
 

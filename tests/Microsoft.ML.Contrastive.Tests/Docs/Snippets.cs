@@ -66,6 +66,13 @@ internal static class Snippets
         other.Dispose();
     }
 
+    public static ImageClassifierTransformer FineTuneClip(MLContext ml, IDataView labelled)
+    {
+        using ImageTextTransformer model = ml.Model.LoadClip("clip-vit-base-patch32");
+        var tuned = ml.MulticlassClassification.Trainers.FineTune(model.AsImageEncoder()).Fit(labelled);
+        return tuned;
+    }
+
     public static TrainingOptions LargeData()
     {
         var training = new TrainingOptions { MemoryBudget = 1L << 30, ScratchFolder = "scratch" };

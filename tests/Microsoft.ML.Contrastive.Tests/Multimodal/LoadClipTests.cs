@@ -41,6 +41,19 @@ public sealed class LoadClipTests : IDisposable
     }
 
     [Fact]
+    public void The_zip_of_a_classifier_by_words_has_the_model_too()
+    {
+        IDataView data = _ml.Data.LoadFromEnumerable(ToyClip.Rows(4));
+        using ImageTextTransformer model = _ml.Model.LoadClip(ToyClip.Folder(_folder));
+        using ZeroShotClipTransformer classifier = _ml.Transforms.ZeroShotClip("Image", ["dog", "fox"], model).Fit(data);
+        string zip = Path.Combine(_folder, "words.zip");
+        _ml.Model.Save(classifier, data.Schema, zip);
+        using ImageTextTransformer again = new MLContext().Model.LoadClip(zip);
+        Assert.Equal(model.Transform(data).Features("ImageVector"), again.Transform(data).Features("ImageVector"));
+        Assert.Equal(model.Transform(data).Features("TextVector"), again.Transform(data).Features("TextVector"));
+    }
+
+    [Fact]
     public void One_vector_alone_needs_only_its_own_column_and_shares_the_networks()
     {
         ImageTextTransformer model = _ml.Model.LoadClip(ToyClip.Folder(_folder));
