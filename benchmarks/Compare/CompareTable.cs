@@ -10,7 +10,7 @@ internal static class CompareTable
         ? $"{row.Name}: not run: {reason}"
         : string.Create(
             CultureInfo.InvariantCulture,
-            $"{row.Name}: ours {Time(row.OurMedian)}, {row.Against} {Time(row.TheirMedian)} a {row.Unit}; ratio {row.Ratio:f2} ({row.RoundRatios.Min():f2} to {row.RoundRatios.Max():f2}); floor {row.Floor}, aim {row.Aim}: {row.Verdict}; {row.Checked} {row.Difference:0.0e+0}, may be {row.Limit:0.0e+0}{(row.ShareOfPeak is { } share ? $"; {share:P0} of the machine's product" : "")}");
+            $"{row.Name}: ours {Time(row.OurMedian)}, {row.Against} {Time(row.TheirMedian)} per {row.Unit}; ratio {row.Ratio:f2} ({row.RoundRatios.Min():f2} to {row.RoundRatios.Max():f2}); floor {row.Floor}, aim {row.Aim}: {row.Verdict}; {row.Checked} {row.Difference:0.0e+0}, may be {row.Limit:0.0e+0}{(row.ShareOfPeak is { } share ? $"; {share:P0} of the machine's product" : "")}");
 
     public static string Markdown(Machine machine, IReadOnlyList<CompareRow> rows)
     {
@@ -21,7 +21,7 @@ internal static class CompareTable
                 ? string.Create(CultureInfo.InvariantCulture, $"| {row.What} | {row.Against} | | | not run: {reason.ReplaceLineEndings(" ").Replace("|", "\\|", StringComparison.Ordinal)} | {row.Floor}; {row.Aim} | | |")
                 : string.Create(
                     CultureInfo.InvariantCulture,
-                    $"| {row.What} | {Peer(row)} | {Time(row.OurMedian)} a {row.Unit} | {Time(row.TheirMedian)} | **{row.Ratio:f2}** ({row.RoundRatios.Min():f2} to {row.RoundRatios.Max():f2}) | {row.Floor}; {row.Aim} | {row.Verdict} | {row.ShareOfPeak:P0} |"));
+                    $"| {row.What} | {Peer(row)} | {Time(row.OurMedian)} per {row.Unit} | {Time(row.TheirMedian)} | **{row.Ratio:f2}** ({row.RoundRatios.Min():f2} to {row.RoundRatios.Max():f2}) | {row.Floor}; {row.Aim} | {row.Verdict} | {row.ShareOfPeak:P0} |"));
         text.AppendLine();
         text.AppendLine("Ratio: the peer's median time over ours, rounds of both in turn; above 1 ours is faster. Behind it the lowest and highest of the rounds' own ratios.").AppendLine();
         text.AppendLine("What was compared between both sides, and how far it may be apart:").AppendLine();

@@ -45,12 +45,15 @@ internal sealed record Arithmetic(LinearKernel Linear = LinearKernel.Fastest, bo
     // Fewer rows than these lose more by the way to a convolution than they gain by it.
     private const long RowsForConvolution = 512;
 
-    // Another kernel means other last digits, so a small gain, which the next trial may not see, is none.
+    // In training another kernel means another end, so a small gain, which the next process's trial may not see, is none.
     private const double ClearlyFaster = 1.3;
 
-    private static readonly Lazy<bool> s_convolutionIsFastest = new(() => Speed.OfLinearAsConvolution() > ClearlyFaster);
-    private static readonly Lazy<bool> s_linearGains = new(() => Speed.OfLinearInBFloat16() > ClearlyFaster);
-    private static readonly Lazy<bool> s_convolutionGains = new(() => Speed.OfConvolutionInBFloat16() > ClearlyFaster);
+    /// <summary>What is gain enough where only last digits of features hang on the kernel.</summary>
+    public const double Faster = 1.05;
+
+    private static readonly Lazy<double> s_convolutionGains = new(Speed.OfLinearAsConvolution);
+    private static readonly Lazy<bool> s_reducedLinearGains = new(() => Speed.OfLinearInBFloat16() > ClearlyFaster);
+    private static readonly Lazy<bool> s_reducedConvolutionGains = new(() => Speed.OfConvolutionInBFloat16() > ClearlyFaster);
 
     [ThreadStatic]
     private static Arithmetic? t_current;
@@ -60,13 +63,17 @@ internal sealed record Arithmetic(LinearKernel Linear = LinearKernel.Fastest, bo
     public static Arithmetic Current => t_current ?? Plain;
 
     /// <summary>What a precision means on this machine's processor; a GPU's cores for bfloat16 need no trial.</summary>
-    public static Arithmetic Of(Precision precision, LinearKernel kernel, Device device)
+    /// <param name="precision">Asked for.</param>
+    /// <param name="kernel">Asked for.</param>
+    /// <param name="device">Where the network lies.</param>
+    /// <param name="gain">How many times as fast a convolution must be to be <see cref="LinearKernel.Fastest"/>.</param>
+    public static Arithmetic Of(Precision precision, LinearKernel kernel, Device device, double gain = ClearlyFaster)
     {
         bool reduced = precision == Precision.BFloat16;
         if (device.type != DeviceType.CPU)
             return new Arithmetic(kernel, reduced, reduced);
-        bool asConvolution = kernel == LinearKernel.Fastest ? s_convolutionIsFastest.Value : kernel == LinearKernel.Convolution && !Convolution.PointwiseIsWrong;
-        return new Arithmetic(asConvolution ? LinearKernel.Convolution : LinearKernel.Product, reduced && s_linearGains.Value, reduced && s_convolutionGains.Value);
+        bool asConvolution = kernel == LinearKernel.Fastest ? s_convolutionGains.Value > gain : kernel == LinearKernel.Convolution && !Convolution.PointwiseIsWrong;
+        return new Arithmetic(asConvolution ? LinearKernel.Convolution : LinearKernel.Product, reduced && s_reducedLinearGains.Value, reduced && s_reducedConvolutionGains.Value);
     }
 
     /// <summary>This thread computes so until the scope is disposed.</summary>
@@ -83,7 +90,7 @@ internal sealed record Arithmetic(LinearKernel Linear = LinearKernel.Fastest, bo
         if (LinearInBFloat16)
             return InBFloat16(input, weight, bias, (x, w) => nn.functional.linear(x, w));
         return input.device_type == DeviceType.CPU && input.numel() / input.shape[^1] >= RowsForConvolution
-            && (Linear == LinearKernel.Convolution || (Linear == LinearKernel.Fastest && s_convolutionIsFastest.Value))
+            && (Linear == LinearKernel.Convolution || (Linear == LinearKernel.Fastest && s_convolutionGains.Value > ClearlyFaster))
             ? AsConvolution(input, weight, bias)
             : nn.functional.linear(input, weight, bias);
     }
