@@ -66,7 +66,7 @@ internal sealed class PretrainedEncoder
         {
             using var scope = NewDisposeScope(); // the batch's tensors are made in it
             using var noGradient = no_grad();
-            using Arithmetic.Scope arithmetic = Arithmetic.Of(Manifest.Precision ?? Precision.Single, LinearKernel.Fastest, Device, Arithmetic.Faster).Use();
+            using Arithmetic.Scope arithmetic = Arithmetic.OfFeatures(Manifest.Precision ?? Precision.Single, Device).Use();
             int size = outputs.Length / rows;
             foreach ((IReadOnlyList<int> slots, Tensor examples) in batch.Take(rows))
             {

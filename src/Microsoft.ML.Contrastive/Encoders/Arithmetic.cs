@@ -48,8 +48,8 @@ internal sealed record Arithmetic(LinearKernel Linear = LinearKernel.Fastest, bo
     // In training another kernel means another end, so a small gain, which the next process's trial may not see, is none.
     private const double ClearlyFaster = 1.3;
 
-    /// <summary>What is gain enough where only last digits of features hang on the kernel.</summary>
-    public const double Faster = 1.05;
+    // Where only last digits of features hang on the kernel.
+    private const double Faster = 1.05;
 
     private static readonly Lazy<double> s_convolutionGains = new(Speed.OfLinearAsConvolution);
     private static readonly Lazy<bool> s_reducedLinearGains = new(() => Speed.OfLinearInBFloat16() > ClearlyFaster);
@@ -58,22 +58,31 @@ internal sealed record Arithmetic(LinearKernel Linear = LinearKernel.Fastest, bo
     [ThreadStatic]
     private static Arithmetic? t_current;
 
+    /// <summary>How many times as fast a convolution must be where <see cref="Linear"/> is <see cref="LinearKernel.Fastest"/>.</summary>
+    private double Gain { get; init; } = ClearlyFaster;
+
     public static Arithmetic Plain { get; } = new();
 
     public static Arithmetic Current => t_current ?? Plain;
 
     /// <summary>What a precision means on this machine's processor; a GPU's cores for bfloat16 need no trial.</summary>
-    /// <param name="precision">Asked for.</param>
-    /// <param name="kernel">Asked for.</param>
-    /// <param name="device">Where the network lies.</param>
-    /// <param name="gain">How many times as fast a convolution must be to be <see cref="LinearKernel.Fastest"/>.</param>
-    public static Arithmetic Of(Precision precision, LinearKernel kernel, Device device, double gain = ClearlyFaster)
+    public static Arithmetic Of(Precision precision, LinearKernel kernel, Device device)
     {
-        bool reduced = precision == Precision.BFloat16;
+        Arithmetic arithmetic = Reduced(precision, device) with { Linear = kernel };
         if (device.type != DeviceType.CPU)
-            return new Arithmetic(kernel, reduced, reduced);
-        bool asConvolution = kernel == LinearKernel.Fastest ? s_convolutionGains.Value > gain : kernel == LinearKernel.Convolution && !Convolution.PointwiseIsWrong;
-        return new Arithmetic(asConvolution ? LinearKernel.Convolution : LinearKernel.Product, reduced && s_reducedLinearGains.Value, reduced && s_reducedConvolutionGains.Value);
+            return arithmetic;
+        bool asConvolution = kernel == LinearKernel.Fastest ? s_convolutionGains.Value > ClearlyFaster : kernel == LinearKernel.Convolution && !Convolution.PointwiseIsWrong;
+        return arithmetic with { Linear = asConvolution ? LinearKernel.Convolution : LinearKernel.Product };
+    }
+
+    /// <summary>For features: a kernel is tried once a linear layer of many rows comes, which it may never do, and a smaller gain decides.</summary>
+    public static Arithmetic OfFeatures(Precision precision, Device device) => Reduced(precision, device) with { Gain = Faster };
+
+    private static Arithmetic Reduced(Precision precision, Device device)
+    {
+        bool reduced = precision == Precision.BFloat16, onCpu = device.type == DeviceType.CPU;
+        return new Arithmetic(
+            LinearInBFloat16: reduced && (!onCpu || s_reducedLinearGains.Value), ConvolutionInBFloat16: reduced && (!onCpu || s_reducedConvolutionGains.Value));
     }
 
     /// <summary>This thread computes so until the scope is disposed.</summary>
@@ -90,7 +99,7 @@ internal sealed record Arithmetic(LinearKernel Linear = LinearKernel.Fastest, bo
         if (LinearInBFloat16)
             return InBFloat16(input, weight, bias, (x, w) => nn.functional.linear(x, w));
         return input.device_type == DeviceType.CPU && input.numel() / input.shape[^1] >= RowsForConvolution
-            && (Linear == LinearKernel.Convolution || (Linear == LinearKernel.Fastest && s_convolutionGains.Value > ClearlyFaster))
+            && (Linear == LinearKernel.Convolution || (Linear == LinearKernel.Fastest && s_convolutionGains.Value > Gain))
             ? AsConvolution(input, weight, bias)
             : nn.functional.linear(input, weight, bias);
     }
