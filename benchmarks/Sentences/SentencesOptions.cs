@@ -84,9 +84,7 @@ internal sealed record SentencesOptions
             Quick = quick,
             Steps = Number("--steps"),
             SortedBatches = Number("--sorted") ?? 1,
-            Precision = !given.TryGetValue("--precision", out string? precision) ? Precision.Single
-                : Enum.TryParse(precision, ignoreCase: true, out Precision known) && Enum.IsDefined(known) ? known
-                : throw new SentencesException($"--precision is single or bfloat16, not '{precision}'."),
+            Precision = PrecisionOption.Parse(given.GetValueOrDefault("--precision"), message => new SentencesException(message)),
             Vectors = given.GetValueOrDefault("--vectors"),
             Corpus = given.GetValueOrDefault("--corpus"),
             Sts = given.GetValueOrDefault("--sts"),

@@ -77,9 +77,7 @@ internal sealed record SurveyOptions
             Epochs = (int)Number("--epochs", 10, whole: true),
             Minutes = given.ContainsKey("--minutes-per-method") ? Number("--minutes-per-method", 0, whole: false) : null,
             Seeds = (int)Number("--seeds", 1, whole: true),
-            Precision = !given.TryGetValue("--precision", out string? precision) ? Precision.Single
-                : Enum.TryParse(precision, ignoreCase: true, out Precision chosen) && Enum.IsDefined(chosen) ? chosen
-                : throw new SurveyException($"--precision is single or bfloat16, not '{precision}'."),
+            Precision = PrecisionOption.Parse(given.GetValueOrDefault("--precision"), message => new SurveyException(message)),
             Images = given.GetValueOrDefault("--images"),
             Train = given.GetValueOrDefault("--train"),
             Test = given.GetValueOrDefault("--test"),

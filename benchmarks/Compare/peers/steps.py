@@ -9,7 +9,24 @@ from torch import nn
 from torch.nn import functional as F
 
 
-class SimClrStep:
+class TrainingStep:
+    """What both steps have in common; a class of it says its loss."""
+
+    def step(self):
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.loss()
+        loss.backward()
+        self.optimizer.step()
+        return loss.item()
+
+    def round(self):
+        return seconds(self.step, self.times)
+
+    def values(self):
+        return [self.step() for _ in range(3)]
+
+
+class SimClrStep(TrainingStep):
     def __init__(self, settings):
         encoder, features = (resnet18 if settings["net"] == "resnet18" else small_conv_net)(settings["channels"])
         data = tensors(settings["file"])
@@ -19,21 +36,11 @@ class SimClrStep:
         self.optimizer = optimizer_of(self.net, settings["rate"])
         self.temperature = settings["temperature"]
 
-    def step(self):
-        self.optimizer.zero_grad(set_to_none=True)
-        loss = nt_xent(self.net(next(self.batches)), self.temperature)
-        loss.backward()
-        self.optimizer.step()
-        return loss.item()
-
-    def round(self):
-        return seconds(self.step, self.times)
-
-    def values(self):
-        return [self.step() for _ in range(3)]
+    def loss(self):
+        return nt_xent(self.net(next(self.batches)), self.temperature)
 
 
-class MlpStep:
+class MlpStep(TrainingStep):
     def __init__(self, settings):
         data = tensors(settings["file"])
         self.rows, self.labels, self.times = data.pop("batch.0"), data.pop("labels"), settings["times"]
@@ -41,18 +48,8 @@ class MlpStep:
         self.net = load(nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, outputs)), data)
         self.optimizer = torch.optim.SGD(self.net.parameters(), settings["rate"], momentum=0.9)
 
-    def step(self):
-        self.optimizer.zero_grad(set_to_none=True)
-        loss = F.cross_entropy(self.net(self.rows), self.labels)
-        loss.backward()
-        self.optimizer.step()
-        return loss.item()
-
-    def round(self):
-        return seconds(self.step, self.times)
-
-    def values(self):
-        return [self.step() for _ in range(3)]
+    def loss(self):
+        return F.cross_entropy(self.net(self.rows), self.labels)
 
 
 serve(lambda settings: (MlpStep if settings["net"] == "mlp" else SimClrStep)(settings))
