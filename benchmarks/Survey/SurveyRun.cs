@@ -85,7 +85,7 @@ internal sealed class SurveyRun(SurveyOptions options, string method, int seed)
     {
         long epoch = facts.StepsPerEpoch;
         if (options.Minutes is not { } minutes)
-            return (int)Math.Min(int.MaxValue, Limit(options.Epochs * epoch * SmallDataSettings.EpochFactor(method)));
+            return (int)Math.Min(int.MaxValue, Limit((long)Math.Ceiling(options.Epochs * epoch * SmallDataSettings.EpochFactor(method))));
         string kept = Path.Combine(options.Out, "runs", FormattableString.Invariant($"{method}-{seed}.steps"));
         if (File.Exists(kept))
             return int.Parse(File.ReadAllText(kept), CultureInfo.InvariantCulture);
