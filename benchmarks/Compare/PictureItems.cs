@@ -18,7 +18,7 @@ internal static class PictureItems
     public static IEnumerable<Item> Featurizing { get; } =
     [
         Featurize("featurize-32", "LoadImages to Features, PNG 32x32, small conv net", "small", ImageEncoder.SmallConvNet(), files: 2000, side: 32, size: 32, "png"),
-        Featurize("featurize-224", "LoadImages to Features, JPEG 256x256 to 224x224, ResNet-18", "resnet18", ImageEncoder.ResNet18(Stem.ImageNet), files: 96, side: 256, size: 224, "jpg"),
+        Featurize("featurize-224", "LoadImages to Features, JPEG 256x256 to 224x224, ResNet-18", "resnet18", ImageEncoder.ResNet18(Stem.ImageNet), files: 256, side: 256, size: 224, "jpg"),
     ];
 
     private static Contest OpenEpoch(Workshop workshop)

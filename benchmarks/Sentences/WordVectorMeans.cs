@@ -40,11 +40,12 @@ internal static class WordVectorMeans
             using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(json));
             JsonElement root = document.RootElement, vectors = root.GetProperty("vectors");
             int size = root.GetProperty("dimensions").GetInt32();
+            var numbers = vectors.EnumerateObject().ToDictionary(word => word.Name, word => word.Value); // GetProperty searches from the end, each time
             AtomicFile.Write(target, stream =>
             {
                 using var writer = new StreamWriter(stream, new UTF8Encoding(false), leaveOpen: true) { NewLine = "\n" };
                 foreach (string word in root.GetProperty("words").EnumerateArray().Select(word => word.GetString()!))
-                    writer.WriteLine($"{word} {string.Join(' ', vectors.GetProperty(word).EnumerateArray().Take(size).Select(number => number.GetRawText()))}");
+                    writer.WriteLine($"{word} {string.Join(' ', numbers[word].EnumerateArray().Take(size).Select(number => number.GetRawText()))}");
             });
         }
         catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)

@@ -5,8 +5,8 @@ namespace Microsoft.ML.Contrastive;
 
 /// <summary>
 /// A view with added columns that are computed for many rows at once, however the reader asks: row by row, some columns only,
-/// shuffled, by several cursors. A cursor reads ahead by one batch and keeps what is read (the active columns, row ids), so
-/// that a single pass over any input is enough; the batch is computed when one of its outputs is first read.
+/// shuffled, by several cursors. A cursor keeps a batch of what it read (the active columns, row ids), so that a single pass over any input is
+/// enough. A batch is computed when one of its outputs is first read, while another thread reads the next one.
 /// </summary>
 internal sealed class BatchedDataView : IDataView
 {
@@ -126,17 +126,21 @@ internal sealed class BatchedDataView : IDataView
         private readonly BatchedDataView view;
         private readonly DataViewRowCursor rows;
         private readonly ActiveColumns columns;
+
+        // Two halves: one is read by the user and computed, the other filled ahead. Workers have one each.
         private readonly Dictionary<int, RowBuffer> buffers;
         private readonly ValueGetter<DataViewRowId> idGetter;
         private readonly DataViewRowId[] ids;
         private readonly long[] batches;
-        private readonly IBatchWorker worker;
+        private readonly IBatchWorker[] workers;
+        private int half;
         private int slot = -1;
         private int count;
+        private Task<int>? ahead;
         private bool computed;
         private bool exhausted;
         private bool broken;
-        private bool disposed;
+        private volatile bool disposed;
 
         public BatchCursor(BatchedDataView view, DataViewRowCursor rows, ActiveColumns columns)
             : base(view.host)
@@ -144,16 +148,16 @@ internal sealed class BatchedDataView : IDataView
             this.view = view;
             this.rows = rows;
             this.columns = columns;
-            buffers = columns.Passed.ToDictionary(column => column.Index, column => RowBuffer.Create(rows, rows.Schema[column.Input], view.batchSize));
+            buffers = columns.Passed.ToDictionary(column => column.Index, column => RowBuffer.Create(rows, rows.Schema[column.Input], 2 * view.batchSize));
             idGetter = rows.GetIdGetter();
-            ids = new DataViewRowId[view.batchSize];
-            batches = new long[view.batchSize];
-            worker = view.mapper.CreateWorker(rows, columns.IsActiveOutput, view.batchSize);
+            ids = new DataViewRowId[2 * view.batchSize];
+            batches = new long[2 * view.batchSize];
+            workers = [view.mapper.CreateWorker(rows, columns.IsActiveOutput, view.batchSize), view.mapper.CreateWorker(rows, columns.IsActiveOutput, view.batchSize)];
         }
 
         public override DataViewSchema Schema => view.Schema;
 
-        public override long Batch => batches[Math.Max(slot, 0)];
+        public override long Batch => batches[(half * view.batchSize) + Math.Max(slot, 0)];
 
         public override bool IsColumnActive(DataViewSchema.Column column) => columns.IsActive(column.Index);
 
@@ -169,14 +173,17 @@ internal sealed class BatchedDataView : IDataView
 
         private Delegate OutputGetter(DataViewType type, int output) => IBatchMapper.Getter(type, () =>
         {
-            int row = Slot();
+            _ = Slot();
             if (!computed)
             {
                 view.host.CheckAlive();
-                worker.Compute(count);
+                int other = 1 - half;
+                if (!exhausted)
+                    ahead ??= Task.Run(() => Fill(other));
+                workers[half].Compute(count);
                 computed = true;
             }
-            return worker.Output(output, row);
+            return workers[half].Output(output, slot);
         });
 
         protected override bool MoveNextCore()
@@ -187,17 +194,24 @@ internal sealed class BatchedDataView : IDataView
                 return true;
             broken = true; // until the batch is whole: rows must not be lost unseen
             (slot, count, computed) = (0, 0, false);
+            int filled = ahead?.GetAwaiter().GetResult() ?? Fill(1 - half);
+            (half, count, ahead, broken) = (1 - half, filled, null, false);
+            return count > 0;
+        }
+
+        /// <summary>Reads rows into a half, and tells how many.</summary>
+        private int Fill(int target)
+        {
             int read = 0;
-            while (read < ids.Length && MoveInput())
+            for (int first = target * view.batchSize; read < view.batchSize && !disposed && MoveInput(); read++)
             {
                 foreach (RowBuffer buffer in buffers.Values)
-                    buffer.Read(read);
-                worker.Read(read);
-                idGetter(ref ids[read]);
-                batches[read++] = rows.Batch;
+                    buffer.Read(first + read);
+                workers[target].Read(read);
+                idGetter(ref ids[first + read]);
+                batches[first + read] = rows.Batch;
             }
-            (count, broken) = (read, false);
-            return count > 0;
+            return read;
         }
 
         private bool MoveInput()
@@ -206,16 +220,18 @@ internal sealed class BatchedDataView : IDataView
             return !exhausted;
         }
 
-        private int Slot() => IsGood && slot < count ? slot : throw new InvalidOperationException("The cursor stands on no row.");
+        private int Slot() => IsGood && slot < count ? (half * view.batchSize) + slot : throw new InvalidOperationException("The cursor stands on no row.");
 
         protected override void Dispose(bool disposing)
         {
             if (disposing && !disposed)
             {
-                disposed = true;
+                disposed = true; // ends the reading ahead
+                ((Task?)ahead)?.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing).GetAwaiter().GetResult(); // what broke in rows that nobody asked for is nobody's concern
                 foreach (RowBuffer buffer in buffers.Values)
                     buffer.Dispose();
-                worker.Dispose();
+                foreach (IBatchWorker worker in workers)
+                    worker.Dispose();
                 rows.Dispose();
             }
             base.Dispose(disposing);
