@@ -1,3 +1,4 @@
+using System.Globalization;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -79,6 +80,9 @@ internal sealed class WeightNormLinear : nn.Module<Tensor, Tensor>
 /// <summary>A convolution without bias; weights normal with deviation sqrt(2 / fan-out) (He et al. 2015).</summary>
 internal sealed class Convolution : nn.Module<Tensor, Tensor>
 {
+    // With fewer than a vector of input channels, and a stride, libtorch 2.10 writes beyond its memory (docs/platform.md).
+    private const long FewChannels = 16;
+
     private static readonly Lazy<bool> s_pointwiseIsWrong = new(TryPointwise);
     private readonly Parameter weight;
     private readonly long[] _stride, _padding;
@@ -119,8 +123,24 @@ internal sealed class Convolution : nn.Module<Tensor, Tensor>
     public override Tensor forward(Tensor input)
     {
         using var scope = NewDisposeScope();
-        return Convolve(input, Standardizes ? Standardized() : weight).MoveToOuterDisposeScope();
+        return Convolve(input, Kernel(), null).MoveToOuterDisposeScope();
     }
+
+    /// <summary>
+    /// This, then a norm. A batch norm in evaluation scales and shifts each channel, which without gradients is done to the weights, where those are fewer than what they make: one pass
+    /// over the pictures less.
+    /// </summary>
+    public Tensor Normed(Tensor input, nn.Module<Tensor, Tensor> norm)
+    {
+        using var scope = NewDisposeScope();
+        long places = input.shape[0] * input.shape[2] * input.shape[3] / (_stride[0] * _stride[1]), weightsEach = weight.numel() / weight.shape[0];
+        if (norm is not BatchNorm { training: false } fixedNorm || is_grad_enabled() || places < weightsEach)
+            return norm.forward(Convolve(input, Kernel(), null)).MoveToOuterDisposeScope();
+        (Tensor scale, Tensor shift) = fixedNorm.ScaleAndShift();
+        return Convolve(input, Kernel().mul(scale.view(-1, 1, 1, 1)), shift).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Kernel() => Standardizes ? Standardized() : weight;
 
     private Tensor Standardized()
     {
@@ -128,19 +148,20 @@ internal sealed class Convolution : nn.Module<Tensor, Tensor>
         return centred.mul(centred.pow(2).mean([1, 2, 3], keepdim: true).add(1e-10).rsqrt());
     }
 
-    private Tensor Convolve(Tensor input, Tensor kernel)
+    private Tensor Convolve(Tensor input, Tensor kernel, Tensor? bias)
     {
         bool isPointwise = kernel.shape[2] == 1 && kernel.shape[3] == 1 && _padding is [0, 0];
-        return isPointwise && input.device_type == DeviceType.CPU && PointwiseIsWrong
-            ? Product(input, kernel)
-            : Arithmetic.Current.Convolve(input, kernel, null, _stride, _padding);
+        bool skipsFewChannels = _stride is not [1, 1] && kernel.shape[1] < FewChannels;
+        return isPointwise && input.device_type == DeviceType.CPU && (skipsFewChannels || PointwiseIsWrong)
+            ? Product(input, kernel, bias)
+            : Arithmetic.Current.Convolve(input, kernel, bias, _stride, _padding);
     }
 
     /// <summary>A 1x1 convolution as the matrix product that it is, channels last.</summary>
-    private Tensor Product(Tensor input, Tensor kernel)
+    private Tensor Product(Tensor input, Tensor kernel, Tensor? bias)
     {
         Tensor positions = input.slice(2, 0, input.shape[2], _stride[0]).slice(3, 0, input.shape[3], _stride[1]).permute(0, 2, 3, 1);
-        return Arithmetic.Current.Multiply(positions, kernel.flatten(1)).permute(0, 3, 1, 2);
+        return Arithmetic.Current.Multiply(positions, kernel.flatten(1), bias).permute(0, 3, 1, 2);
     }
 
     /// <summary>
@@ -200,6 +221,16 @@ internal sealed class BatchNorm : nn.Module<Tensor, Tensor>
             norm.Splits = splits;
     }
 
+    /// <summary>What it does to a channel in evaluation: x scale + shift, [C] each.</summary>
+    public (Tensor Scale, Tensor Shift) ScaleAndShift()
+    {
+        Tensor scale = running_var.add(Epsilon).rsqrt();
+        if (weight is not null)
+            scale = scale.mul(weight);
+        Tensor shift = running_mean.mul(scale).neg();
+        return (scale, bias is null ? shift : shift.add(bias));
+    }
+
     public override Tensor forward(Tensor input)
     {
         if (!training || Splits == 1)
@@ -239,6 +270,29 @@ internal sealed class LayerNorm : nn.Module<Tensor, Tensor>
     }
 
     public override Tensor forward(Tensor input) => nn.functional.layer_norm(input, _shape, weight, bias, _epsilon);
+}
+
+/// <summary>Layers one after the other, named by their numbers; a convolution takes the norm behind it along (<see cref="Convolution.Normed"/>).</summary>
+internal sealed class Chain : nn.Module<Tensor, Tensor>
+{
+    private readonly nn.Module<Tensor, Tensor>[] _layers;
+
+    public Chain(params nn.Module<Tensor, Tensor>[] layers)
+        : base(nameof(Chain))
+    {
+        _layers = layers;
+        foreach ((int number, nn.Module<Tensor, Tensor> layer) in layers.Index())
+            register_module(number.ToString(CultureInfo.InvariantCulture), layer);
+    }
+
+    public override Tensor forward(Tensor input)
+    {
+        using var scope = NewDisposeScope();
+        Tensor x = input;
+        for (int i = 0; i < _layers.Length; i++)
+            x = _layers[i] is Convolution convolution && i + 1 < _layers.Length && _layers[i + 1] is BatchNorm ? convolution.Normed(x, _layers[++i]) : _layers[i].forward(x);
+        return x.MoveToOuterDisposeScope();
+    }
 }
 
 /// <summary>max(x, 0), in place: what comes before it needs only its own input for its gradient.</summary>

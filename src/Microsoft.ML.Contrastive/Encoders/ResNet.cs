@@ -149,7 +149,7 @@ internal sealed class ResNetModule : nn.Module<Tensor, Tensor>
     public override Tensor forward(Tensor input)
     {
         using var scope = NewDisposeScope();
-        Tensor x = nn.functional.relu(bn1.forward(conv1.forward(input)), inplace: true);
+        Tensor x = nn.functional.relu(conv1 is Convolution first ? first.Normed(input, bn1) : bn1.forward(conv1.forward(input)), inplace: true);
         if (_pools)
             x = nn.functional.max_pool2d(x, 3, 2, 1);
         x = layer4.forward(layer3.forward(layer2.forward(layer1.forward(x))));
@@ -159,7 +159,7 @@ internal sealed class ResNetModule : nn.Module<Tensor, Tensor>
     /// <summary>ResNet-D's three 3x3 convolutions, the first with stride 2, the norm behind the last being the network's first.</summary>
     private static nn.Module<Tensor, Tensor> DeepStem(int channels, int width, EncoderNorm norm, Generator generator)
     {
-        return nn.Sequential(
+        return new Chain(
             Convolve(channels, width / 2, 2), norm.Create(width / 2), new Relu(),
             Convolve(width / 2, width / 2, 1), norm.Create(width / 2), new Relu(),
             Convolve(width / 2, width, 1));
@@ -203,8 +203,8 @@ internal sealed class ResidualBlock : nn.Module<Tensor, Tensor>
         }
         if (stride != 1 || inputs != Outputs)
             downsample = shape.SelectiveKernels
-                ? nn.Sequential(new MeanOfFour(stride), Convolve(inputs, Outputs, 1, 1), shape.Norm.Create(Outputs))
-                : nn.Sequential(Convolve(inputs, Outputs, 1, stride), shape.Norm.Create(Outputs));
+                ? new Chain(new MeanOfFour(stride), Convolve(inputs, Outputs, 1, 1), shape.Norm.Create(Outputs))
+                : new Chain(Convolve(inputs, Outputs, 1, stride), shape.Norm.Create(Outputs));
         RegisterComponents();
 
         Convolution Convolve(int from, int to, int kernel, int step) => new(from, to, kernel, step, generator) { Standardizes = shape.Norm.Standardizes() };
@@ -215,10 +215,10 @@ internal sealed class ResidualBlock : nn.Module<Tensor, Tensor>
     public override Tensor forward(Tensor input)
     {
         using var scope = NewDisposeScope();
-        Tensor x = conv2.forward(nn.functional.relu(bn1.forward(conv1.forward(input)), inplace: true));
-        x = bn2?.forward(x) ?? x; // selective kernels have norms of their own
+        Tensor x = nn.functional.relu(conv1.Normed(input, bn1), inplace: true);
+        x = conv2 is Convolution second ? second.Normed(x, bn2!) : conv2.forward(x); // selective kernels have norms of their own
         if (conv3 is not null)
-            x = bn3!.forward(conv3.forward(bn2 is null ? x : nn.functional.relu(x, inplace: true)));
+            x = conv3.Normed(bn2 is null ? x : nn.functional.relu(x, inplace: true), bn3!);
         x = x.add_(downsample?.forward(input) ?? input);
         return nn.functional.relu(x, inplace: true).MoveToOuterDisposeScope();
     }

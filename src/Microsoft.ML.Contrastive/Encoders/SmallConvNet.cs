@@ -66,7 +66,7 @@ public sealed record SmallConvNet : ImageEncoder
             inputs = factor * Width;
         }
         layers.Add(new MeanOverAreas(Grid));
-        return nn.Sequential(layers);
+        return new Chain([.. layers]);
     }
 }
 

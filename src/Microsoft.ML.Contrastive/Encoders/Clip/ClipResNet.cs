@@ -143,7 +143,7 @@ internal sealed class ClipResNetModule : nn.Module<Tensor, Tensor>
         using var scope = NewDisposeScope();
         Tensor x = input;
         foreach ((Convolution convolution, BatchNorm norm) in new[] { (conv1, bn1), (conv2, bn2), (conv3, bn3) })
-            x = nn.functional.relu(norm.forward(convolution.forward(x)), inplace: true);
+            x = nn.functional.relu(convolution.Normed(x, norm), inplace: true);
         x = layer4.forward(layer3.forward(layer2.forward(layer1.forward(nn.functional.avg_pool2d(x, 2)))));
         return attnpool.forward(x).MoveToOuterDisposeScope();
     }
@@ -176,9 +176,9 @@ internal sealed class ClipResNetModule : nn.Module<Tensor, Tensor>
         public override Tensor forward(Tensor input)
         {
             using var scope = NewDisposeScope();
-            Tensor x = nn.functional.relu(bn1.forward(conv1.forward(input)), inplace: true);
-            x = nn.functional.relu(bn2.forward(conv2.forward(x)), inplace: true);
-            x = bn3.forward(conv3.forward(Averaged(x, _stride)));
+            Tensor x = nn.functional.relu(conv1.Normed(input, bn1), inplace: true);
+            x = nn.functional.relu(conv2.Normed(x, bn2), inplace: true);
+            x = conv3.Normed(Averaged(x, _stride), bn3);
             return nn.functional.relu(x.add_(downsample?.forward(input) ?? input), inplace: true).MoveToOuterDisposeScope();
         }
     }
@@ -203,7 +203,7 @@ internal sealed class ClipResNetModule : nn.Module<Tensor, Tensor>
         public override Tensor forward(Tensor input)
         {
             using var scope = NewDisposeScope();
-            return _norm.forward(_convolution.forward(Averaged(input, _stride))).MoveToOuterDisposeScope();
+            return _convolution.Normed(Averaged(input, _stride), _norm).MoveToOuterDisposeScope();
         }
     }
 
