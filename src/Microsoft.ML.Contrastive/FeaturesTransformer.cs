@@ -42,12 +42,10 @@ public abstract class FeaturesTransformer : NetworkTransformer
 
         public ITransformer GetTransformer() => owner;
 
+        public void CountPass() => owner.CountPass();
+
         public IBatchWorker CreateWorker(DataViewRow input, Func<int, bool> activeOutput, int slots)
-        {
-            if (slots > 1)
-                owner.CountPass();
-            return new NetworkWorker(owner.Weights, input, _column, slots, owner.FeatureSize);
-        }
+            => new NetworkWorker(owner.Weights, input, _column, slots, owner.FeatureSize);
 
         void ICanSaveModel.Save(ModelSaveContext ctx) => ((ICanSaveModel)owner).Save(ctx);
     }

@@ -148,6 +148,7 @@ internal sealed class BatchedDataView : IDataView
             this.view = view;
             this.rows = rows;
             this.columns = columns;
+            view.mapper.CountPass();
             buffers = columns.Passed.ToDictionary(column => column.Index, column => RowBuffer.Create(rows, rows.Schema[column.Input], 2 * view.batchSize));
             idGetter = rows.GetIdGetter();
             ids = new DataViewRowId[2 * view.batchSize];

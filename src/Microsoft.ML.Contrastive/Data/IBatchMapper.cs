@@ -9,11 +9,16 @@ namespace Microsoft.ML.Contrastive;
 /// </summary>
 internal interface IBatchMapper : IRowMapper
 {
-    /// <summary>A worker for one cursor; it must share nothing that changes with other workers.</summary>
+    /// <summary>A worker for one row or cursor, of which a cursor has two; it must share nothing that changes with other workers.</summary>
     /// <param name="input">The row that moves; the source columns of the active outputs are active in it.</param>
     /// <param name="activeOutput">Which of <see cref="IRowMapper.GetOutputColumns"/> are asked for; at least one.</param>
     /// <param name="slots">The most rows that a batch will have.</param>
     IBatchWorker CreateWorker(DataViewRow input, Func<int, bool> activeOutput, int slots);
+
+    /// <summary>Called when a cursor begins that may compute all rows.</summary>
+    void CountPass()
+    {
+    }
 
     /// <summary>One row at a time: computed at the first getter's call on a row, whichever it is.</summary>
     Delegate?[] IRowMapper.CreateGetters(DataViewRow input, Func<int, bool> activeOutput, out Action? disposer)
@@ -75,7 +80,7 @@ internal interface IBatchMapper : IRowMapper
 internal delegate ReadOnlySpan<float> ComputedOutput();
 
 /// <summary>
-/// One cursor's computation: rows are read into slots, then computed together. Never called by two threads at once, but not
+/// Some rows' computation: they are read into slots, then computed together. Never called by two threads at once, but not
 /// always by the same one: scopes and no-grad guards must not outlive a call.
 /// </summary>
 internal interface IBatchWorker : IDisposable
