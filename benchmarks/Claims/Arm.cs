@@ -33,7 +33,7 @@ internal abstract record Arm(string Label)
     /// <summary>Throws where the arm's records contradict themselves, as far as that is known without data.</summary>
     public abstract void Validate();
 
-    /// <exception cref="SurveyException">Data that it needs are not there.</exception>
+    /// <exception cref="BenchmarkException">Data that it needs are not there.</exception>
     public abstract ClaimRow Run(ClaimsData data, int seed);
 
     protected abstract JsonObject Describe(ClaimsOptions options);

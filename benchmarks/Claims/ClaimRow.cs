@@ -36,7 +36,7 @@ internal sealed record ClaimRow
         => Path.Combine(folder, "runs", FormattableString.Invariant($"{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(setup)))[..16]}-{seed}.json"));
 
     /// <summary>The row that is kept, or null.</summary>
-    /// <exception cref="SurveyException">The file is no row.</exception>
+    /// <exception cref="BenchmarkException">The file is no row.</exception>
     public static ClaimRow? Read(string folder, string setup, int seed)
     {
         string path = PathOf(folder, setup, seed);
@@ -46,7 +46,7 @@ internal sealed record ClaimRow
         }
         catch (JsonException error)
         {
-            throw new SurveyException($"{path} is no run of a claim: {error.Message} Delete it, and it is made again.");
+            throw new BenchmarkException($"{path} is no run of a claim: {error.Message} Delete it, and it is made again.");
         }
     }
 

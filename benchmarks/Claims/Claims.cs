@@ -20,10 +20,10 @@ internal static class Claims
             Directory.CreateDirectory(Path.Combine(options.Out, "runs"));
             return RunAll(options, new ClaimsData(options)) ? 0 : 1;
         }
-        catch (Exception error) when (error is SurveyException or IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is BenchmarkException or IOException or UnauthorizedAccessException)
         {
             Console.Error.WriteLine(error.Message);
-            return error is SurveyException ? 2 : 1;
+            return error is BenchmarkException ? 2 : 1;
         }
     }
 
@@ -58,7 +58,7 @@ internal static class Claims
             {
                 run();
             }
-            catch (Exception error) when (error is SurveyException or SentencesException or DataException or ArgumentException)
+            catch (Exception error) when (error is BenchmarkException or DataException or ArgumentException)
             {
                 // Data that are not there; or pictures and texts of the user's that an arm can't take, which estimator and Fit say before they train.
                 Console.Error.WriteLine($"{name}: left out. {error.Message.ReplaceLineEndings(" ")}");

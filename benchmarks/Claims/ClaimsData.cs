@@ -12,7 +12,7 @@ internal sealed class ClaimsData(ClaimsOptions options)
 
     /// <summary>A fixed draw of both parts, in a fixed order.</summary>
     /// <param name="colour">Whether CIFAR-10 is meant, where the user named no pictures.</param>
-    /// <exception cref="SurveyException">They are not there.</exception>
+    /// <exception cref="BenchmarkException">They are not there.</exception>
     public SurveyPictures Pictures(bool colour)
     {
         string name = options.PicturesName(colour);
@@ -34,7 +34,7 @@ internal sealed class ClaimsData(ClaimsOptions options)
         string Cifar(string part) => InCifar($"cifar10-{part}.zip");
     }
 
-    /// <exception cref="SentencesException">There are no pairs to measure on.</exception>
+    /// <exception cref="BenchmarkException">There are no pairs to measure on.</exception>
     public SentenceData Texts() => _texts ??= new SentenceData(new SentencesOptions
     {
         Out = options.Out, Methods = [], Data = Path.Combine(options.Data, "text"), Corpus = options.Corpus, Sts = options.Sts, WordNet = options.WordNet,
@@ -43,7 +43,7 @@ internal sealed class ClaimsData(ClaimsOptions options)
     /// <summary>CIFAR-10 by its nouns, or the user's.</summary>
     /// <param name="sentences">Whether captions are sentences with the noun, a template of <see cref="PromptTemplates.Photos"/> for each row in turn, not the noun alone.</param>
     /// <param name="holdsOut">Whether two classes are left out of the training.</param>
-    /// <exception cref="SurveyException">They are not there.</exception>
+    /// <exception cref="BenchmarkException">They are not there.</exception>
     public ClaimPairs Pairs(bool sentences, bool holdsOut)
     {
         if (_pairs.TryGetValue((sentences, holdsOut), out ClaimPairs? read))
@@ -53,7 +53,7 @@ internal sealed class ClaimsData(ClaimsOptions options)
             ? (pictures.Read(file, images, cell => new CaptionedRow { Caption = cell("caption") }), pictures.ReadClasses(classes))
             : (pictures.ReadCifar(options.Data, "train"), pictures.ReadCifar(options.Data, "test"));
         if (holdsOut && options.OwnPairs is not null)
-            throw new SurveyException("Held-out classes are CIFAR-10's: leave --pairs out for this claim.");
+            throw new BenchmarkException("Held-out classes are CIFAR-10's: leave --pairs out for this claim.");
         string[] unseen = holdsOut ? ["deer", "truck"] : [];
         if (sentences)
             foreach ((int index, CaptionedRow row) in train.Index())
@@ -64,7 +64,7 @@ internal sealed class ClaimsData(ClaimsOptions options)
     private string InCifar(string name)
     {
         string path = Path.Combine(options.Data, "cifar10", name);
-        return File.Exists(path) ? path : throw new SurveyException($"CIFAR-10 is missing: there is no {path}. Name the folder that holds cifar10/ with --data, or pictures of yours with --images.");
+        return File.Exists(path) ? path : throw new BenchmarkException($"CIFAR-10 is missing: there is no {path}. Name the folder that holds cifar10/ with --data, or pictures of yours with --images.");
     }
 
     private static T[] Draw<T>(T[] rows, int most)

@@ -98,59 +98,38 @@ internal sealed record ClaimsOptions
     public string PicturesName(bool colour) => Images is null && Train is null ? colour ? "CIFAR-10" : "Fashion-MNIST"
         : string.Create(CultureInfo.InvariantCulture, $"{Images ?? $"{Train} and {Test}"}, up to {Size} pixels");
 
-    /// <exception cref="SurveyException">An option is unknown or wrong.</exception>
+    /// <exception cref="BenchmarkException">An option is unknown or wrong.</exception>
     public static ClaimsOptions Parse(string[] args)
     {
-        var given = new Dictionary<string, string>();
-        for (int i = 0; i < args.Length; i++)
-        {
-            if (s_flags.Contains(args[i]))
-                given[args[i]] = "";
-            else if (!s_named.Contains(args[i]))
-                throw new SurveyException($"'{args[i]}' is no option of claims.\n{Help}");
-            else
-                given[args[i]] = ++i < args.Length ? args[i] : throw new SurveyException($"{args[i - 1]} needs a value.");
-        }
-        bool quick = given.ContainsKey("--quick"), list = given.ContainsKey("--list");
-        if (given.ContainsKey("--train") != given.ContainsKey("--test") || (given.ContainsKey("--train") && given.ContainsKey("--images")))
-            throw new SurveyException("--train and --test go together, and not with --images.");
-        string[] pairs = [.. new[] { "--pairs", "--pair-images", "--classes" }.Where(given.ContainsKey)];
-        if (pairs.Length is 1 or 2)
-            throw new SurveyException("--pairs, --pair-images and --classes go together: what to learn from, its pictures, and what to tell by words.");
-        foreach (string name in new[] { "--corpus", "--sts", "--pairs" })
-            if (given.TryGetValue(name, out string? file) && !File.Exists(file))
-                throw new SurveyException($"{name}: there is no file '{file}'.");
+        var given = new CommandLine(args, Help, s_named, s_flags);
+        bool quick = given.Has("--quick"), list = given.Has("--list");
+        if (given.Together("--train", "--test") && given.Has("--images"))
+            throw new BenchmarkException("Give --images, or --train and --test, not both.");
         IReadOnlyList<Claim> all = AllClaims.List;
-        string[] only = given.GetValueOrDefault("--only")?.Split(',', StringSplitOptions.TrimEntries) ?? [.. all.Select(claim => claim.Name)];
-        if (only.FirstOrDefault(name => all.All(claim => claim.Name != name)) is { } unknown)
-            throw new SurveyException($"--only: '{unknown}' is none of {string.Join(", ", all.Select(claim => claim.Name))}.");
+        IReadOnlyList<string> only = given.Names("--only", all.Select(claim => claim.Name));
         return new ClaimsOptions
         {
-            Out = given.GetValueOrDefault("--out") ?? (list ? "" : throw new SurveyException($"--out is missing.\n{Help}")),
+            Out = list ? "" : given.Out,
             Claims = [.. all.Where(claim => only.Contains(claim.Name))],
-            Seeds = Number("--seeds") ?? (quick ? 1 : 3),
+            Seeds = given.Whole("--seeds") ?? (quick ? 1 : 3),
             List = list,
             Quick = quick,
-            PageOnly = given.ContainsKey("--page"),
-            Steps = Number("--steps"),
-            Images = given.GetValueOrDefault("--images"),
-            Train = given.GetValueOrDefault("--train"),
-            Test = given.GetValueOrDefault("--test"),
-            Size = Number("--size") ?? 48,
-            Fashion = given.GetValueOrDefault("--fashion"),
-            Corpus = given.GetValueOrDefault("--corpus"),
-            Sts = given.GetValueOrDefault("--sts"),
-            WordNet = given.GetValueOrDefault("--wordnet"),
-            OwnPairs = pairs.Length == 0 ? null : (given["--pairs"], given["--pair-images"], given["--classes"]),
-            Data = given.GetValueOrDefault("--data") ?? Path.Combine("..", "shared", "data"),
-            Survey = given.GetValueOrDefault("--survey"),
-            Sentences = given.GetValueOrDefault("--sentences"),
-            Clip = given.GetValueOrDefault("--clip"),
+            PageOnly = given.Has("--page"),
+            Steps = given.Whole("--steps"),
+            Images = given.Text("--images"),
+            Train = given.Text("--train"),
+            Test = given.Text("--test"),
+            Size = given.Whole("--size") ?? 48,
+            Fashion = given.Text("--fashion"),
+            Corpus = given.File("--corpus"),
+            Sts = given.File("--sts"),
+            WordNet = given.Text("--wordnet"),
+            OwnPairs = given.Together("--pairs", "--pair-images", "--classes") ? (given.File("--pairs")!, given.Text("--pair-images")!, given.Text("--classes")!) : null,
+            Data = given.Text("--data") ?? Path.Combine("..", "shared", "data"),
+            Survey = given.Text("--survey"),
+            Sentences = given.Text("--sentences"),
+            Clip = given.Text("--clip"),
         };
-
-        int? Number(string name) => given.GetValueOrDefault(name) is not { } text ? null
-            : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value is >= 1 and <= 1_000_000 ? value
-            : throw new SurveyException($"{name} needs a whole number from 1 to 1,000,000, not '{text}'.");
     }
 
     private long Share(double length, int full, int quick) => Math.Max(1, (long)Math.Round(length * (Steps ?? (Quick ? quick : full))));

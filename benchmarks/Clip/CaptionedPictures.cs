@@ -34,11 +34,11 @@ internal sealed class CaptionedPictures(int side)
     /// <param name="file">The TSV; has a column file, the picture's path in <paramref name="pictures"/>.</param>
     /// <param name="pictures">A folder or zip.</param>
     /// <param name="make">A row from its cells by column name, or null to leave it out.</param>
-    /// <exception cref="SurveyException">The TSV or a picture is missing, or none that can be read.</exception>
+    /// <exception cref="BenchmarkException">The TSV or a picture is missing, or none that can be read.</exception>
     public CaptionedRow[] Read(string file, string pictures, Func<Func<string, string>, CaptionedRow?> make)
     {
         if (!File.Exists(file))
-            throw new SurveyException($"There is no file {file}.");
+            throw new BenchmarkException($"There is no file {file}.");
         using Source source = Source.Open(pictures);
         string[] lines = File.ReadAllLines(file), columns = lines[0].Split('\t');
         var rows = new List<CaptionedRow>();
@@ -51,26 +51,26 @@ internal sealed class CaptionedPictures(int side)
             rows.Add(row);
 
             string Cell(string name) => Array.IndexOf(columns, name) is >= 0 and int column && column < cells.Length ? cells[column]
-                : throw new SurveyException($"{file}, line {number + 1}, has no column '{name}': it needs a header with file and caption, and tabs between cells.");
+                : throw new BenchmarkException($"{file}, line {number + 1}, has no column '{name}': it needs a header with file and caption, and tabs between cells.");
         }
-        return rows.Count > 0 ? [.. rows] : throw new SurveyException($"{file} has no rows for this task.");
+        return rows.Count > 0 ? [.. rows] : throw new BenchmarkException($"{file} has no rows for this task.");
     }
 
     /// <summary>CIFAR-10 with its nouns as captions.</summary>
     /// <param name="data">Holds the folder cifar10.</param>
     /// <param name="part">train or test.</param>
-    /// <exception cref="SurveyException">A file is missing.</exception>
+    /// <exception cref="BenchmarkException">A file is missing.</exception>
     public CaptionedRow[] ReadCifar(string data, string part) => Read(
         Path.Combine(data, "cifar10", $"cifar10-{part}.tsv"), Path.Combine(data, "cifar10", $"cifar10-{part}.zip"), cell => new CaptionedRow { Caption = cell("noun"), Label = cell("label") });
 
     /// <summary>Pictures as CLASS/NAME, with the folders' names as labels.</summary>
-    /// <exception cref="SurveyException">There is none.</exception>
+    /// <exception cref="BenchmarkException">There is none.</exception>
     public CaptionedRow[] ReadClasses(string pictures)
     {
         using Source source = Source.Open(pictures);
         CaptionedRow[] rows = [.. source.Names.Where(name => name.Contains('/') && s_extensions.Contains(Path.GetExtension(name).ToLowerInvariant())).Order(StringComparer.Ordinal)
             .Select(name => new CaptionedRow { Image = Decode(source.Read(name), name), Label = name.Split('/')[^2].Replace('_', ' ') })];
-        return rows.Length > 0 ? rows : throw new SurveyException($"{pictures} has no pictures as CLASS/NAME.");
+        return rows.Length > 0 ? rows : throw new BenchmarkException($"{pictures} has no pictures as CLASS/NAME.");
     }
 
     private byte[] Decode(Stream content, string name)
@@ -82,7 +82,7 @@ internal sealed class CaptionedPictures(int side)
         }
         catch (Exception error) when (error is ArgumentException or InvalidOperationException)
         {
-            throw new SurveyException($"{name} is no picture that can be read: {error.Message}");
+            throw new BenchmarkException($"{name} is no picture that can be read: {error.Message}");
         }
         using MLImage decoded = image;
         MLImagePictures.Reader((ref MLImage value) => value = decoded)(_buffer);
@@ -99,7 +99,7 @@ internal sealed class CaptionedPictures(int side)
             : Directory.EnumerateFiles(place, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(place, file).Replace('\\', '/'));
 
         public static Source Open(string path) => Directory.Exists(path) ? new Source(path, null)
-            : File.Exists(path) ? new Source(path, ZipFile.OpenRead(path)) : throw new SurveyException($"There is no folder or zip '{path}'.");
+            : File.Exists(path) ? new Source(path, ZipFile.OpenRead(path)) : throw new BenchmarkException($"There is no folder or zip '{path}'.");
 
         public MemoryStream Read(string name)
         {
@@ -111,7 +111,7 @@ internal sealed class CaptionedPictures(int side)
             content.Position = 0;
             return content;
 
-            SurveyException Missing() => new($"{place} has no picture {name}.");
+            BenchmarkException Missing() => new($"{place} has no picture {name}.");
         }
 
         public void Dispose() => zip?.Dispose();

@@ -23,7 +23,7 @@ internal sealed class ClipBenchmark
             new ClipBenchmark(ClipOptions.Parse(args)).Run();
             return 0;
         }
-        catch (SurveyException error)
+        catch (BenchmarkException error)
         {
             Console.Error.WriteLine(error.Message);
             return 2;

@@ -42,49 +42,33 @@ internal sealed record ClipOptions
 
     public string? Classes { get; init; }
 
-    /// <exception cref="SurveyException">An option is unknown, wrong or missing.</exception>
+    /// <exception cref="BenchmarkException">An option is unknown, wrong or missing.</exception>
     public static ClipOptions Parse(string[] args)
     {
-        var given = new Dictionary<string, string>();
-        for (int i = 0; i < args.Length; i += 2)
-        {
-            if (!s_names.Contains(args[i]))
-                throw new SurveyException($"'{args[i]}' is no option of the benchmark.\n{Help}");
-            given[args[i]] = i + 1 < args.Length ? args[i + 1] : throw new SurveyException($"{args[i]} needs a value.");
-        }
+        var given = new CommandLine(args, Help, s_names);
         (string, string)? train = Both("--pairs", "--images"), test = Both("--test-pairs", "--test-images");
-        string? data = given.GetValueOrDefault("--data"), classes = given.GetValueOrDefault("--classes");
+        string? data = given.Text("--data"), classes = given.Text("--classes");
         string[] known = [NewDesign, NewConcept, Cifar, Unseen, Own];
-        string[] tasks = given.GetValueOrDefault("--tasks")?.Split(',', StringSplitOptions.TrimEntries)
-            ?? [.. known.Where(task => task == Own ? train is not null : data is not null)];
-        if (tasks.Length == 0 || tasks.FirstOrDefault(task => !known.Contains(task)) is not null)
-            throw new SurveyException($"--tasks takes {string.Join(", ", known)}; give --data for the first four, --pairs and --images for the last.\n{Help}");
+        IReadOnlyList<string> tasks = given.Has("--tasks") ? given.Names("--tasks", known) : [.. known.Where(task => task == Own ? train is not null : data is not null)];
+        if (tasks.Count == 0)
+            throw new BenchmarkException($"Give --data for {string.Join(", ", known[..^1])}, --pairs and --images for {Own}.\n{Help}");
         if (tasks.Contains(Own) && (train is null || (test is null && classes is null)))
-            throw new SurveyException("The task own needs --pairs and --images to train on, and --test-pairs with --test-images, or --classes, to measure.");
+            throw new BenchmarkException("The task own needs --pairs and --images to train on, and --test-pairs with --test-images, or --classes, to measure.");
         if (tasks.Any(task => task != Own) && data is null)
-            throw new SurveyException("--data is missing: the folder that holds emoji/ and cifar10/.");
+            throw new BenchmarkException("--data is missing: the folder that holds emoji/ and cifar10/.");
         return new ClipOptions
         {
-            Out = given.GetValueOrDefault("--out") ?? throw new SurveyException($"--out is missing.\n{Help}"),
+            Out = given.Out,
             Data = data,
             Tasks = tasks,
-            Epochs = Number("--epochs") ?? 30,
-            Seed = Number("--seed") ?? 1,
-            Size = Number("--size"),
+            Epochs = given.Whole("--epochs") ?? 30,
+            Seed = given.Whole("--seed") ?? 1,
+            Size = given.Whole("--size"),
             Train = train,
             Test = test,
             Classes = classes,
         };
 
-        int? Number(string name) => given.GetValueOrDefault(name) is not { } text ? null
-            : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value > 0 ? value
-            : throw new SurveyException($"{name} needs a whole number above 0, not '{text}'.");
-
-        (string, string)? Both(string file, string images) => (given.GetValueOrDefault(file), given.GetValueOrDefault(images)) switch
-        {
-            ({ } a, { } b) => (a, b),
-            (null, null) => null,
-            _ => throw new SurveyException($"{file} and {images} go together."),
-        };
+        (string, string)? Both(string file, string images) => given.Together(file, images) ? (given.Text(file)!, given.Text(images)!) : null;
     }
 }

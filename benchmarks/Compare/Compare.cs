@@ -20,10 +20,10 @@ internal static class Compare
         {
             return RunAll(CompareOptions.Parse(args));
         }
-        catch (Exception error) when (error is CompareException or IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is BenchmarkException or IOException or UnauthorizedAccessException)
         {
             Console.Error.WriteLine(error.Message);
-            return error is CompareException ? 2 : 1;
+            return error is BenchmarkException ? 2 : 1;
         }
     }
 
@@ -83,7 +83,7 @@ internal static class Compare
             double? gflops = contest.Operations / row.OurMedian / 1e9;
             return row with { Gflops = gflops, ShareOfPeak = gflops / machine.Gflops };
         }
-        catch (Exception error) when (error is CompareException or System.ComponentModel.Win32Exception or FewLabels.DataException)
+        catch (Exception error) when (error is BenchmarkException or System.ComponentModel.Win32Exception or FewLabels.DataException)
         {
             return row with { Missing = error.Message };
         }

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Microsoft.ML.Contrastive.Benchmarks;
 
 /// <summary>What the comparison is asked for.</summary>
@@ -31,31 +29,20 @@ internal sealed record CompareOptions
     /// <summary>Items that were named are measured although they have a result.</summary>
     public bool IsNamed { get; init; }
 
-    /// <exception cref="CompareException">An option is unknown or wrong.</exception>
+    /// <exception cref="BenchmarkException">An option is unknown or wrong.</exception>
     public static CompareOptions Parse(string[] args)
     {
-        var options = new CompareOptions { Items = Compare.Items };
-        var rest = new Queue<string>(args);
-        while (rest.TryDequeue(out string? name))
-            options = name switch
-            {
-                "--quick" => options with { Quick = true },
-                "--no-install" => options with { Installs = false },
-                "--rounds" => options with { Rounds = Number(name) },
-                "--threads" => options with { Threads = Number(name) },
-                "--out" => options with { Out = Value(name) },
-                "--only" => options with { Items = [.. Value(name).Split(',', StringSplitOptions.TrimEntries).Select(Named)], IsNamed = true },
-                _ => throw new CompareException($"'{name}' is no option of the comparison.\n{Help}"),
-            };
-        return options;
-
-        string Value(string name) => rest.TryDequeue(out string? value) ? value : throw new CompareException($"{name} needs a value.");
-
-        int Number(string name) => Value(name) is var text && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value is >= 1 and <= 1000
-            ? value
-            : throw new CompareException($"{name} needs a whole number from 1 to 1000, not '{text}'.");
-
-        static Item Named(string name) => Compare.Items.FirstOrDefault(item => item.Name == name)
-            ?? throw new CompareException($"--only: '{name}' is none of {string.Join(", ", Compare.Items.Select(item => item.Name))}.");
+        var given = new CommandLine(args, Help, ["--only", "--rounds", "--threads", "--out"], "--quick", "--no-install");
+        IReadOnlyList<string> only = given.Names("--only", Compare.Items.Select(item => item.Name));
+        return new CompareOptions
+        {
+            Items = [.. Compare.Items.Where(item => only.Contains(item.Name))],
+            IsNamed = given.Has("--only"),
+            Rounds = given.Whole("--rounds"),
+            Quick = given.Has("--quick"),
+            Threads = given.Whole("--threads") ?? Environment.ProcessorCount,
+            Out = given.Text("--out") ?? Path.Combine("artifacts", "compare"),
+            Installs = !given.Has("--no-install"),
+        };
     }
 }

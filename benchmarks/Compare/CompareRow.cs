@@ -76,7 +76,7 @@ internal sealed record CompareRow
         => AtomicFile.Write(path, stream => JsonSerializer.Serialize(stream, new Result(machine, rows), s_json));
 
     /// <summary>The rows that a file holds; none where there is no file.</summary>
-    /// <exception cref="CompareException">It is no result of a comparison.</exception>
+    /// <exception cref="BenchmarkException">It is no result of a comparison.</exception>
     public static IReadOnlyList<CompareRow> ReadAll(string path)
     {
         try
@@ -85,7 +85,7 @@ internal sealed record CompareRow
         }
         catch (JsonException error)
         {
-            throw new CompareException($"{path} is no result of a comparison ({error.Message}): give another --out, or delete it.");
+            throw new BenchmarkException($"{path} is no result of a comparison ({error.Message}): give another --out, or delete it.");
         }
     }
 

@@ -47,7 +47,7 @@ internal sealed record Machine(string Description, double Gflops, double CopyRat
             string told = string.Join("; ", versions.Select(entry => $"{entry.Key}: {entry.Value}"));
             return string.Create(CultureInfo.InvariantCulture, $"PyTorch: {values[0]:f0} GFLOPS by the BLAS, {values[1]:f0} by oneDNN's convolution, copy {values[2]:f1} GB/s; {told}; {string.Join(", ", PeerPackages.Versions())}");
         }
-        catch (Exception error) when (error is CompareException or System.ComponentModel.Win32Exception)
+        catch (Exception error) when (error is BenchmarkException or System.ComponentModel.Win32Exception)
         {
             return error.Message;
         }

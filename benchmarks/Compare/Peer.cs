@@ -71,12 +71,9 @@ internal sealed class Peer : IDisposable
         if (line is null)
         {
             _process.WaitForExit(1_000);
-            throw new CompareException($"The peer {_file} ended: {_lastError}");
+            throw new BenchmarkException($"The peer {_file} ended: {_lastError}");
         }
         JsonObject answer = JsonNode.Parse(line)!.AsObject();
-        return answer["error"] is { } error ? throw new CompareException($"The peer {_file} could not {what}: {error}") : answer;
+        return answer["error"] is { } error ? throw new BenchmarkException($"The peer {_file} could not {what}: {error}") : answer;
     }
 }
-
-/// <summary>The comparison can't do what it was asked for; the message says why.</summary>
-internal sealed class CompareException(string message) : Exception(message);

@@ -35,7 +35,7 @@ internal sealed class SentenceData
     private readonly Lazy<IReadOnlyList<string>> _texts, _allTexts;
     private readonly Lazy<(IReadOnlyList<LabelledText>, IReadOnlyList<LabelledText>)?> _labelled;
 
-    /// <exception cref="SentencesException">There are no pairs to measure on, or a line of theirs is none.</exception>
+    /// <exception cref="BenchmarkException">There are no pairs to measure on, or a line of theirs is none.</exception>
     public SentenceData(SentencesOptions options)
     {
         _options = options;
@@ -134,24 +134,24 @@ internal sealed class SentenceData
     private static string[] ReadLines(string file)
     {
         string[] lines = [.. File.ReadLines(file).Select(line => line.Trim()).Where(line => line.Length > 0)];
-        return lines.Length > 1 ? lines : throw new SentencesException($"--corpus: {file} has no two lines of text.");
+        return lines.Length > 1 ? lines : throw new BenchmarkException($"--corpus: {file} has no two lines of text.");
     }
 
     /// <summary>STS-B's layout has the score in the fifth of at least seven fields; the other is score, sentence, sentence.</summary>
     private static ScoredPair[] ReadPairs(string file)
     {
         if (!File.Exists(file))
-            throw new SentencesException($"There is no file '{file}' of scored pairs to measure on: name one with --sts, or with --data the folder that holds sts-dev.csv.");
+            throw new BenchmarkException($"There is no file '{file}' of scored pairs to measure on: name one with --sts, or with --data the folder that holds sts-dev.csv.");
         ScoredPair[] pairs = [.. File.ReadLines(file).Index().Where(line => line.Item.Length > 0).Select(line =>
         {
             string[] fields = line.Item.Split('\t');
             int score = fields.Length >= 7 ? 4 : 0;
             return fields.Length >= score + 3 && double.TryParse(fields[score], NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value)
                 ? new ScoredPair(fields[score + 1], fields[score + 2], value)
-                : throw new SentencesException($"{file}, line {line.Index + 1} is no scored pair: neither SCORE<TAB>SENTENCE<TAB>SENTENCE nor STS-B's seven fields with the score in the fifth.");
+                : throw new BenchmarkException($"{file}, line {line.Index + 1} is no scored pair: neither SCORE<TAB>SENTENCE<TAB>SENTENCE nor STS-B's seven fields with the score in the fifth.");
         })];
         return pairs.Length > 1 && pairs.Any(pair => pair.Score != pairs[0].Score) ? pairs
-            : throw new SentencesException($"{file} has no two pairs of different scores: there is nothing to correlate.");
+            : throw new BenchmarkException($"{file} has no two pairs of different scores: there is nothing to correlate.");
     }
 
     /// <summary>A fixed draw: the same texts for all methods and seeds.</summary>
@@ -161,7 +161,7 @@ internal sealed class SentenceData
         if (_options.Classify is { } file)
             rows = [.. File.ReadLines(file).Index().Where(line => line.Item.Length > 0).Select(line => line.Item.Split('\t', 2) is [var label, var text]
                 ? new LabelledText { Label = label, Text = text }
-                : throw new SentencesException($"{file}, line {line.Index + 1} is not LABEL<TAB>SENTENCE."))];
+                : throw new BenchmarkException($"{file}, line {line.Index + 1} is not LABEL<TAB>SENTENCE."))];
         else
         {
             try
@@ -175,7 +175,7 @@ internal sealed class SentenceData
             }
         }
         if (rows.Length < 4 || rows.All(row => row.Label == rows[0].Label))
-            throw new SentencesException($"--classify: {_options.Classify} needs at least 4 lines of at least two labels.");
+            throw new BenchmarkException($"--classify: {_options.Classify} needs at least 4 lines of at least two labels.");
         new Random(1).Shuffle(rows);
         int training = Math.Min(ProbeTraining, rows.Length * 2 / 3);
         return (rows[..training], [.. rows[training..].Take(ProbeTest)]);

@@ -48,7 +48,7 @@ internal sealed record SentenceRow
     public static void WriteAll(string path, IReadOnlyList<SentenceRow> rows) => AtomicFile.Write(path, stream => JsonSerializer.Serialize(stream, rows, s_json));
 
     /// <summary>The row that is kept there, or null; one without a result does not count.</summary>
-    /// <exception cref="SentencesException">It had another budget, or is no row.</exception>
+    /// <exception cref="BenchmarkException">It had another budget, or is no row.</exception>
     public static SentenceRow? Read(string folder, string method, int seed, string budget)
     {
         string path = PathOf(folder, method, seed);
@@ -57,11 +57,11 @@ internal sealed record SentenceRow
         try
         {
             SentenceRow row = JsonSerializer.Deserialize<SentenceRow>(File.ReadAllBytes(path), s_json)!;
-            return row.Budget == budget ? row : throw new SentencesException($"{path} is a run of {row.Budget}, not of {budget}: give another --out, or delete it.");
+            return row.Budget == budget ? row : throw new BenchmarkException($"{path} is a run of {row.Budget}, not of {budget}: give another --out, or delete it.");
         }
         catch (JsonException error)
         {
-            throw new SentencesException($"{path} is no run of sentences: {error.Message}");
+            throw new BenchmarkException($"{path} is no run of sentences: {error.Message}");
         }
     }
 

@@ -15,10 +15,10 @@ internal static class Sentences
             RunAll(options, new SentenceData(options));
             return 0;
         }
-        catch (Exception error) when (error is SentencesException or InvalidDataException or IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is BenchmarkException or InvalidDataException or IOException or UnauthorizedAccessException)
         {
             Console.Error.WriteLine(error.Message);
-            return error is SentencesException ? 2 : 1;
+            return error is BenchmarkException ? 2 : 1;
         }
     }
 

@@ -54,50 +54,27 @@ internal sealed record SentencesOptions
     /// <summary>What all rows of one folder have in common. Word vectors are not in it: rows that lacked them are made when they come.</summary>
     public string Budget => $"{(Steps is { } steps ? string.Create(CultureInfo.InvariantCulture, $"{steps} steps each") : Quick ? "a third of the length" : "the full length")}{(Precision == Precision.Single ? "" : $", {Precision}")}{(SortedBatches == 1 ? "" : string.Create(CultureInfo.InvariantCulture, $", {SortedBatches} batches sorted"))}; texts: {Corpus ?? "WordNet"}; pairs: {Sts ?? "STS-B dev"}; labels: {Classify ?? "WordNet's lexicographer files"}";
 
-    /// <exception cref="SentencesException">An option is unknown or wrong, or a file that it names is missing.</exception>
+    /// <exception cref="BenchmarkException">An option is unknown or wrong, or a file that it names is missing.</exception>
     public static SentencesOptions Parse(string[] args)
     {
-        var given = new Dictionary<string, string>();
-        bool quick = false;
-        for (int i = 0; i < args.Length; i++)
-        {
-            if (args[i] == "--quick")
-                quick = true;
-            else if (!s_named.Contains(args[i]))
-                throw new SentencesException($"'{args[i]}' is no option of sentences.\n{Help}");
-            else
-                given[args[i]] = ++i < args.Length ? args[i] : throw new SentencesException($"{args[i - 1]} needs a value.");
-        }
-        foreach (string name in new[] { "--vectors", "--corpus", "--sts", "--classify" })
-            if (given.TryGetValue(name, out string? file) && !File.Exists(file))
-                throw new SentencesException($"{name}: there is no file '{file}'.");
-        if (quick && given.ContainsKey("--steps"))
-            throw new SentencesException("Give --quick or --steps, not both.");
-        string[] methods = given.GetValueOrDefault("--methods")?.Split(',', StringSplitOptions.TrimEntries) ?? [.. SentenceMethods.Names];
-        if (methods.FirstOrDefault(method => !SentenceMethods.Names.Contains(method)) is { } unknown)
-            throw new SentencesException($"--methods: '{unknown}' is none of {string.Join(", ", SentenceMethods.Names)}.");
+        var given = new CommandLine(args, Help, s_named, "--quick");
+        if (given.Has("--quick") && given.Has("--steps"))
+            throw new BenchmarkException("Give --quick or --steps, not both.");
         return new SentencesOptions
         {
-            Out = given.GetValueOrDefault("--out") ?? throw new SentencesException($"--out is missing.\n{Help}"),
-            Methods = methods,
-            Seeds = Number("--seeds") ?? 1,
-            Quick = quick,
-            Steps = Number("--steps"),
-            SortedBatches = Number("--sorted") ?? 1,
-            Precision = PrecisionOption.Parse(given.GetValueOrDefault("--precision"), message => new SentencesException(message)),
-            Vectors = given.GetValueOrDefault("--vectors"),
-            Corpus = given.GetValueOrDefault("--corpus"),
-            Sts = given.GetValueOrDefault("--sts"),
-            Classify = given.GetValueOrDefault("--classify"),
-            Data = given.GetValueOrDefault("--data"),
-            WordNet = given.GetValueOrDefault("--wordnet"),
+            Out = given.Out,
+            Methods = given.Names("--methods", SentenceMethods.Names),
+            Seeds = given.Whole("--seeds") ?? 1,
+            Quick = given.Has("--quick"),
+            Steps = given.Whole("--steps"),
+            SortedBatches = given.Whole("--sorted") ?? 1,
+            Precision = given.Precision,
+            Vectors = given.File("--vectors"),
+            Corpus = given.File("--corpus"),
+            Sts = given.File("--sts"),
+            Classify = given.File("--classify"),
+            Data = given.Text("--data"),
+            WordNet = given.Text("--wordnet"),
         };
-
-        int? Number(string name) => given.GetValueOrDefault(name) is not { } text ? null
-            : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value is >= 1 and <= 1_000_000 ? value
-            : throw new SentencesException($"{name} needs a whole number from 1 to 1,000,000, not '{text}'.");
     }
 }
-
-/// <summary>What was asked for can't be done; the message says why.</summary>
-internal sealed class SentencesException(string message) : Exception(message);

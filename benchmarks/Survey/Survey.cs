@@ -21,10 +21,10 @@ internal static class Survey
             }
             return RunAll(SurveyOptions.Parse(args), args);
         }
-        catch (Exception error) when (error is SurveyException or DataException or IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is BenchmarkException or DataException or IOException or UnauthorizedAccessException)
         {
             Console.Error.WriteLine(error.Message);
-            return error is SurveyException ? 2 : 1;
+            return error is BenchmarkException ? 2 : 1;
         }
     }
 

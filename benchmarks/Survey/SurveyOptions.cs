@@ -52,46 +52,27 @@ internal sealed record SurveyOptions
         CultureInfo.InvariantCulture,
         $"{(Minutes is { } minutes ? $"{minutes} minutes a method" : $"{Epochs} epochs")}{(Precision == Precision.Single ? "" : $", {Precision}")}; pictures: {(Images is null && Train is null ? "Fashion-MNIST" : $"{Images ?? $"{Train} and {Test}"}, up to {Size} pixels")}");
 
-    /// <exception cref="SurveyException">An option is unknown or wrong.</exception>
+    /// <exception cref="BenchmarkException">An option is unknown or wrong.</exception>
     public static SurveyOptions Parse(string[] args)
     {
-        var given = new Dictionary<string, string>();
-        for (int i = 0; i < args.Length; i += 2)
-        {
-            if (!s_names.Contains(args[i]))
-                throw new SurveyException($"'{args[i]}' is no option of the survey.\n{Help}");
-            given[args[i]] = i + 1 < args.Length ? args[i + 1] : throw new SurveyException($"{args[i]} needs a value.");
-        }
-        if (given.ContainsKey("--epochs") && given.ContainsKey("--minutes-per-method"))
-            throw new SurveyException("Give --epochs or --minutes-per-method, not both.");
-        if (given.ContainsKey("--train") != given.ContainsKey("--test") || (given.ContainsKey("--train") && given.ContainsKey("--images")))
-            throw new SurveyException("--train and --test go together, and not with --images.");
-        string[] known = [Raw, Untrained, Frozen, .. AllMethods.ByName.Keys];
-        string[] methods = given.GetValueOrDefault("--methods")?.Split(',', StringSplitOptions.TrimEntries) ?? known;
-        if (methods.FirstOrDefault(method => !known.Contains(method)) is { } unknown)
-            throw new SurveyException($"--methods: '{unknown}' is none of {string.Join(", ", known)}.");
+        var given = new CommandLine(args, Help, s_names);
+        if (given.Has("--epochs") && given.Has("--minutes-per-method"))
+            throw new BenchmarkException("Give --epochs or --minutes-per-method, not both.");
+        if (given.Together("--train", "--test") && given.Has("--images"))
+            throw new BenchmarkException("Give --images, or --train and --test, not both.");
         return new SurveyOptions
         {
-            Out = given.GetValueOrDefault("--out") ?? throw new SurveyException($"--out is missing.\n{Help}"),
-            Methods = methods,
-            Epochs = (int)Number("--epochs", 10, whole: true),
-            Minutes = given.ContainsKey("--minutes-per-method") ? Number("--minutes-per-method", 0, whole: false) : null,
-            Seeds = (int)Number("--seeds", 1, whole: true),
-            Precision = PrecisionOption.Parse(given.GetValueOrDefault("--precision"), message => new SurveyException(message)),
-            Images = given.GetValueOrDefault("--images"),
-            Train = given.GetValueOrDefault("--train"),
-            Test = given.GetValueOrDefault("--test"),
-            Size = (int)Number("--size", 48, whole: true),
-            Data = given.GetValueOrDefault("--data"),
+            Out = given.Out,
+            Methods = given.Names("--methods", [Raw, Untrained, Frozen, .. AllMethods.ByName.Keys]),
+            Epochs = given.Whole("--epochs") ?? 10,
+            Minutes = given.Number("--minutes-per-method"),
+            Seeds = given.Whole("--seeds") ?? 1,
+            Precision = given.Precision,
+            Images = given.Text("--images"),
+            Train = given.Text("--train"),
+            Test = given.Text("--test"),
+            Size = given.Whole("--size") ?? 48,
+            Data = given.Text("--data"),
         };
-
-        double Number(string name, double otherwise, bool whole)
-            => given.GetValueOrDefault(name) is not { } text ? otherwise
-                : double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value)
-                    && value > 0 && value <= 1e6 && !(whole && value % 1 != 0) ? value
-                : throw new SurveyException($"{name} needs a {(whole ? "whole " : "")}number above 0, not '{text}'.");
     }
 }
-
-/// <summary>The survey can't do what it was asked for; the message says why.</summary>
-internal sealed class SurveyException(string message) : Exception(message);

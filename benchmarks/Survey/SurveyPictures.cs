@@ -17,7 +17,7 @@ internal sealed record SurveyPictures(ImageShape Shape, SurveyPictures.Row[] Tra
 
     private static readonly string[] s_extensions = [".png", ".jpg", ".jpeg", ".bmp", ".gif"];
 
-    /// <exception cref="SurveyException">There are no pictures, or a file is none.</exception>
+    /// <exception cref="BenchmarkException">There are no pictures, or a file is none.</exception>
     public static SurveyPictures Read(SurveyOptions options)
     {
         if (options.Images is { } images)
@@ -63,7 +63,7 @@ internal sealed record SurveyPictures(ImageShape Shape, SurveyPictures.Row[] Tra
             var buffer = new PictureBuffer();
             Row[] rows = [.. files.Select(file => Decode(file.Name, file.Content, path, buffer))];
             return rows.Length > 1 ? rows
-                : throw new SurveyException($"{path} has no two pictures as {(folder.Length > 0 ? folder + "/" : "")}CLASS/NAME ({string.Join(", ", s_extensions)}).");
+                : throw new BenchmarkException($"{path} has no two pictures as {(folder.Length > 0 ? folder + "/" : "")}CLASS/NAME ({string.Join(", ", s_extensions)}).");
         }
 
         /// <summary>Leaves pictures as they are where all are alike and small enough.</summary>
@@ -88,7 +88,7 @@ internal sealed record SurveyPictures(ImageShape Shape, SurveyPictures.Row[] Tra
             }
             catch (Exception error) when (error is ArgumentException or InvalidOperationException)
             {
-                throw new SurveyException($"{name} in {path} is no picture that can be read: {error.Message}");
+                throw new BenchmarkException($"{name} in {path} is no picture that can be read: {error.Message}");
             }
             using MLImage decoded = image;
             MLImagePictures.Reader((ref MLImage value) => value = decoded)(buffer);
@@ -134,7 +134,7 @@ internal sealed record SurveyPictures(ImageShape Shape, SurveyPictures.Row[] Tra
             yield break;
         }
         if (!File.Exists(path))
-            throw new SurveyException($"There is no folder or zip '{path}'.");
+            throw new BenchmarkException($"There is no folder or zip '{path}'.");
         using ZipArchive zip = ZipFile.OpenRead(path);
         foreach (ZipArchiveEntry entry in zip.Entries.Where(entry => Belongs(entry.FullName)).OrderBy(entry => entry.FullName, StringComparer.Ordinal))
         {

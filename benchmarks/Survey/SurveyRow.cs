@@ -51,7 +51,7 @@ internal sealed record SurveyRow
     public static void WriteAll(string path, IReadOnlyList<SurveyRow> rows) => AtomicFile.Write(path, stream => JsonSerializer.Serialize(stream, rows, s_json));
 
     /// <summary>The run that is kept there, or null.</summary>
-    /// <exception cref="SurveyException">It had another budget, or is no run.</exception>
+    /// <exception cref="BenchmarkException">It had another budget, or is no run.</exception>
     public static SurveyRow? Read(SurveyOptions options, string method, int seed)
     {
         string path = PathOf(options, method, seed);
@@ -60,11 +60,11 @@ internal sealed record SurveyRow
         try
         {
             SurveyRow row = JsonSerializer.Deserialize<SurveyRow>(File.ReadAllBytes(path), s_json)!;
-            return row.Budget == options.Budget ? row : throw new SurveyException($"{path} is a run of {row.Budget}, not of {options.Budget}: give another --out, or delete it.");
+            return row.Budget == options.Budget ? row : throw new BenchmarkException($"{path} is a run of {row.Budget}, not of {options.Budget}: give another --out, or delete it.");
         }
         catch (JsonException error)
         {
-            throw new SurveyException($"{path} is no run of the survey: {error.Message}");
+            throw new BenchmarkException($"{path} is no run of the survey: {error.Message}");
         }
     }
 

@@ -8,7 +8,7 @@ internal sealed class MethodFigures
 {
     private readonly Dictionary<string, string> _byMethod = [];
 
-    /// <exception cref="SurveyException">A folder has no such results, or they are none.</exception>
+    /// <exception cref="BenchmarkException">A folder has no such results, or they are none.</exception>
     public MethodFigures(ClaimsOptions options)
     {
         foreach (IGrouping<string, JsonElement> rows in Rows(options.Survey, "survey.json", root => root).GroupBy(row => row.GetProperty("method").GetString()!))
@@ -37,7 +37,7 @@ internal sealed class MethodFigures
         }
         catch (Exception error) when (error is IOException or JsonException or InvalidOperationException or KeyNotFoundException)
         {
-            throw new SurveyException($"{path} can't be read: {error.Message} Give --survey, --sentences and --clip folders that these commands wrote.");
+            throw new BenchmarkException($"{path} can't be read: {error.Message} Give --survey, --sentences and --clip folders that these commands wrote.");
         }
     }
 

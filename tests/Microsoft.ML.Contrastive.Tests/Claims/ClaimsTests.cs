@@ -67,7 +67,7 @@ public sealed partial class ClaimsTests : IDisposable
     [InlineData("'nothing' is none of instdisc-moco", "--only", "nothing")]
     [InlineData("--seeds needs a whole number", "--seeds", "0")]
     [InlineData("--steps needs a value", "--steps")]
-    [InlineData("'--stes' is no option of claims", "--stes", "1")]
+    [InlineData("'--stes' is no option", "--stes", "1")]
     [InlineData("--train and --test go together", "--train", "a.zip")]
     [InlineData("--pairs, --pair-images and --classes go together", "--pair-images", "a.zip")]
     [InlineData("--sts: there is no file 'nowhere'", "--sts", "nowhere")]

@@ -68,7 +68,7 @@ public sealed class SurveyTests : IDisposable
 
     [Theory]
     [InlineData("'Nothing' is none of raw, untrained, frozen, Byol", "--methods", "Nothing")]
-    [InlineData("--epochs needs a whole number above 0, not '0'", "--epochs", "0")]
+    [InlineData("--epochs needs a whole number from 1 to 1,000,000, not '0'", "--epochs", "0")]
     [InlineData("--train and --test go together", "--train", "a.zip")]
     [InlineData("--seeds needs a value", "--seeds")]
     [InlineData("'--sedes' is no option", "--sedes", "1")]
