@@ -94,6 +94,7 @@ internal sealed record Arithmetic(LinearKernel Linear = LinearKernel.Fastest, bo
     /// <param name="bias">[out].</param>
     public Tensor Multiply(Tensor input, Tensor weight, Tensor? bias = null)
     {
+        SmallWork.Count(input.numel() * weight.size(0));
         if (input.dtype != ScalarType.Float32)
             return nn.functional.linear(input, weight, bias);
         if (LinearInBFloat16)
@@ -106,9 +107,12 @@ internal sealed record Arithmetic(LinearKernel Linear = LinearKernel.Fastest, bo
 
     /// <summary>A convolution of pictures [N, C, H, W].</summary>
     public Tensor Convolve(Tensor input, Tensor kernel, Tensor? bias, long[] stride, long[]? padding = null)
-        => ConvolutionInBFloat16 && input.dtype == ScalarType.Float32
+    {
+        SmallWork.Count(input.numel() / input.size(1) * kernel.numel() / (stride[0] * stride[1]));
+        return ConvolutionInBFloat16 && input.dtype == ScalarType.Float32
             ? InBFloat16(input, kernel, bias?.view(-1, 1, 1), (x, w) => nn.functional.conv2d(x, w, null, stride, padding))
             : nn.functional.conv2d(input, kernel, bias, stride, padding);
+    }
 
     /// <summary>The product as a convolution of a picture with a row of pixels and the channels last: no number is moved.</summary>
     private static Tensor AsConvolution(Tensor input, Tensor weight, Tensor? bias)

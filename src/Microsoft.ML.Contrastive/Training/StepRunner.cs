@@ -1,3 +1,4 @@
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.Contrastive;
@@ -21,6 +22,7 @@ internal sealed class StepRunner : IDisposable
     private readonly Arithmetic _arithmetic;
     private readonly FlatParameters _parameters;
     private readonly Optimizer _optimizer;
+    private readonly long _numbers;
 
     /// <param name="learner">On its device.</param>
     /// <param name="settings">The optimizer.</param>
@@ -38,6 +40,7 @@ internal sealed class StepRunner : IDisposable
         (Learner, _maxGradientNorm, _maxParameterGradientNorm) = (learner, maxGradientNorm, maxParameterGradientNorm);
         _parameters = new FlatParameters(learner);
         _optimizer = Optimizer.Create(settings, _parameters.Groups);
+        _numbers = learner.state_dict().Values.Sum(value => value.numel());
     }
 
     public Learner Learner { get; }
@@ -53,6 +56,7 @@ internal sealed class StepRunner : IDisposable
     {
         using var scope = NewDisposeScope();
         using Arithmetic.Scope arithmetic = _arithmetic.Use();
+        using SmallWork.Scope? small = IsOnCpu ? SmallWork.Begin(LeastWork(views)) : null;
         using (no_grad())
             _parameters.UpdateTargets(MomentumTiming.BeforeLoss, step);
 
@@ -76,6 +80,15 @@ internal sealed class StepRunner : IDisposable
             Learner.AfterStep(step);
             return new StepResult(value, measureEmbedding && step.Embedding is { } embedding ? Collapse.EmbeddingDeviation(embedding) : double.NaN);
         }
+    }
+
+    private bool IsOnCpu => _parameters.Gradients.device_type == DeviceType.CPU;
+
+    /// <summary>Each row meets each number of the learner, memory included, and may meet each other row: what no layer counts is in here.</summary>
+    private long LeastWork(Views views)
+    {
+        long rows = views.Count * views.Rows;
+        return rows * (_numbers + rows);
     }
 
     private double Backward(Views views, Step step)

@@ -29,7 +29,7 @@ internal static class RoomTable
     /// </summary>
     public static IReadOnlyDictionary<string, string[]> MayCarry { get; } = new Dictionary<string, string[]>
     {
-        ["Training"] = ["Views/Views", "Encoders/Arithmetic", "Encoders/LinearKernel", "Encoders/Precision"],
+        ["Training"] = ["Views/Views", "Encoders/Arithmetic", "Encoders/LinearKernel", "Encoders/Precision", "Encoders/SmallWork"],
         ["Persistence"] = ["Views/ImageShape", "Views/SequenceShape", "Views/Normalization", "Views/PlainResizing", "Data/MissingImages", "Data/EmptyTexts"],
     };
 
