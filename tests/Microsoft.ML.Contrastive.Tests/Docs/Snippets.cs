@@ -81,6 +81,7 @@ internal static class Snippets
             OutputColumnName = "Features",
             InputColumnName = "Image",
             Method = new SimClrV1(),
+            Encoder = ImageEncoder.SmallConvNet(),
             ImageSize = 64,
             MissingImages = MissingImages.Skip,
             Training = new TrainingOptions { Epochs = 20, BatchSize = 128, Progress = new Progress<TrainingProgress>(Console.WriteLine) },
