@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using Microsoft.ML.Contrastive;
 using Microsoft.ML.Data;
 using Microsoft.ML.Transforms.Image;
 
@@ -7,7 +8,7 @@ namespace ZeroShot;
 /// <summary>A picture and its name.</summary>
 internal sealed class Emoji
 {
-    [AnySize]
+    [AnySizeImage]
     public MLImage Image { get; set; } = null!;
 
     public string Text { get; set; } = "";
@@ -57,17 +58,4 @@ internal sealed class Emoji
 internal sealed class Named
 {
     public float[] Score { get; set; } = [];
-}
-
-/// <summary>Images of any size; ML.NET's own attribute asks for one.</summary>
-[AttributeUsage(AttributeTargets.Property)]
-internal sealed class AnySizeAttribute : DataViewTypeAttribute
-{
-    public override bool Equals(DataViewTypeAttribute? other) => other is AnySizeAttribute;
-
-    public override bool Equals(object? other) => other is AnySizeAttribute;
-
-    public override int GetHashCode() => 1;
-
-    public override void Register() => DataViewTypeManager.Register(new ImageDataViewType(), typeof(MLImage), this);
 }

@@ -12,8 +12,7 @@ internal sealed class BoxColumn
     public BoxColumn(DataViewSchema schema, string name)
     {
         _name = name;
-        DataViewSchema.Column column = schema.GetColumnOrNull(name)
-            ?? throw new ArgumentException($"The data has no column '{name}'. It has: {string.Join(", ", schema.Select(each => each.Name))}.", nameof(name));
+        DataViewSchema.Column column = schema.Find(name);
         if (column.Type is not VectorDataViewType vector || vector.ItemType != NumberDataViewType.Single || vector.Size % 4 != 0)
             throw new ArgumentException($"Column '{name}' is {column.Type}: {Expected}.", nameof(name));
         Index = column.Index;

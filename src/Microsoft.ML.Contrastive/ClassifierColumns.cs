@@ -34,8 +34,7 @@ internal sealed class ClassifierColumns
         SchemaShape.Column label = default;
         if (_label is not null)
         {
-            if (!inputSchema.TryFindColumn(_label, out label))
-                throw new ArgumentException($"The data has no column '{_label}'.", nameof(inputSchema));
+            label = inputSchema.Find(_label);
             if (!label.IsKey || label.Kind != SchemaShape.Column.VectorKind.Scalar)
                 throw new ArgumentException($"Column '{_label}' is {label.GetTypeString()}: expected a key. Put mlContext.Transforms.Conversion.MapValueToKey(\"{_label}\") before the trainer.", nameof(inputSchema));
         }

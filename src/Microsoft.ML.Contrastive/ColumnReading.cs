@@ -65,9 +65,10 @@ internal sealed class ColumnReading(IHost host, IChannel channel, TrainingOption
     {
         if (input.GetRowCount() is { } rows && column.DeclaredSize is { } declared)
             store.Expect(rows, declared.Height, declared.Width, largestSide);
+        PictureReader? reader = null;
         long[] classes = Read(input, column.Index, columnName, "picture", row =>
         {
-            PictureReader reader = column.CreateReader(row);
+            reader = column.CreateReader(row);
             var resizer = new Resizer();
             return position =>
             {
@@ -77,17 +78,21 @@ internal sealed class ColumnReading(IHost host, IChannel channel, TrainingOption
                 return true;
             };
         }, labels, argument);
+        reader!.CheckScale();
         store.Seal();
         Log(store.ScratchLength, "pictures");
         return classes;
     }
 
     /// <summary>The texts of some columns, row by row; those that are blank too, as empty ones, if wanted.</summary>
+    /// <exception cref="ArgumentException">There is none.</exception>
     public IEnumerable<string> Texts(IDataView input, IReadOnlyList<TextColumn> columns, bool blanks = false)
     {
         using DataViewRowCursor cursor = input.GetRowCursor(columns.Select(column => input.Schema[column.Index]));
         Func<long, ReadOnlyMemory<char>>[] readers = [.. columns.Select(column => column.CreateReader(cursor, EmptyTexts.Encode))];
-        for (long row = 0; cursor.MoveNext(); row++)
+        bool isEmpty = true;
+        long row = 0;
+        for (; cursor.MoveNext(); row++)
         {
             if (row % 1000 == 0)
             {
@@ -96,8 +101,13 @@ internal sealed class ColumnReading(IHost host, IChannel channel, TrainingOption
             }
             foreach (Func<long, ReadOnlyMemory<char>> read in readers)
                 if (read(row) is var text && (blanks || !text.IsEmpty))
+                {
+                    isEmpty = false;
                     yield return text.ToString();
+                }
         }
+        if (isEmpty)
+            throw new ArgumentException($"There is nothing to learn from: column '{string.Join("', '", columns.Select(column => input.Schema[column.Index].Name))}' has no {(row == 0 ? "rows" : "readable text")}.", nameof(input));
     }
 
     /// <summary>Says something once.</summary>

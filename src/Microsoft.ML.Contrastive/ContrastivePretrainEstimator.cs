@@ -165,11 +165,7 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
         foreach ((string name, ColumnKind kind) in inputs)
-        {
-            if (!inputSchema.TryFindColumn(name, out SchemaShape.Column column))
-                throw new ArgumentException($"The data has no column '{name}'.", nameof(inputSchema));
-            InputColumn.CheckShape(column, kind);
-        }
+            InputColumn.CheckShape(inputSchema.Find(name), kind);
         var columns = inputSchema.ToDictionary(each => each.Name);
         columns[output] = new SchemaShape.Column(output, SchemaShape.Column.VectorKind.Vector, NumberDataViewType.Single, false);
         return new SchemaShape(columns.Values);

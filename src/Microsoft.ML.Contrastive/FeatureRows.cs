@@ -19,8 +19,7 @@ internal sealed record FeatureRows(Tensor Features, Tensor? Labels, List<string>
     {
         ArgumentNullException.ThrowIfNull(data, argument);
         ArgumentException.ThrowIfNullOrEmpty(features);
-        if (data.Schema.GetColumnOrNull(features) is not { } featureColumn)
-            throw new ArgumentException($"The data has no column '{features}'.", argument);
+        DataViewSchema.Column featureColumn = data.Schema.Find(features, argument);
         if (featureColumn.Type is not VectorDataViewType { IsKnownSize: true } vector || vector.ItemType != NumberDataViewType.Single)
             throw new ArgumentException($"Column '{features}' is {featureColumn.Type}: expected a known-size vector of Single.", argument);
         LabelColumn? labelColumn = label is null ? null : new LabelColumn(ml, data, argument, label, classes);

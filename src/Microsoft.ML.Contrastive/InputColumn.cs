@@ -94,7 +94,7 @@ internal sealed class PictureInputColumn : InputColumn
     public PictureInputColumn(PictureInput input, string name, DataViewSchema schema)
     {
         _input = input;
-        _column = new ImageColumn(schema, name, input.ImageShape, input.MissingImages);
+        _column = new ImageColumn(schema, name, input.ImageShape, input.MissingImages, wanted: "the encoder was trained on");
         if (_column.Channels != input.Channels)
             throw new ArgumentException($"Column '{name}' has pictures of {_column.Channels} channels, the encoder was trained on {input.Channels}.", nameof(schema));
     }

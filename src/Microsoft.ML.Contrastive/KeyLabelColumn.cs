@@ -10,8 +10,7 @@ internal sealed class KeyLabelColumn
     /// <exception cref="ArgumentException">The column is missing, no key, or has more classes than a model keeps.</exception>
     public KeyLabelColumn(DataViewSchema schema, string name, bool isNeeded)
     {
-        _column = schema.GetColumnOrNull(name)
-            ?? throw new ArgumentException($"The data has no column '{name}'. It has: {string.Join(", ", schema.Select(each => each.Name))}.", nameof(name));
+        _column = schema.Find(name);
         if (_column.Type is not KeyDataViewType { Count: > 0 } key)
             throw new ArgumentException($"Column '{name}' is {_column.Type}: expected a key of known size. Put mlContext.Transforms.Conversion.MapValueToKey(\"{name}\") before the trainer.", nameof(name));
         if (key.Count > ClassLabels.MaxCount)

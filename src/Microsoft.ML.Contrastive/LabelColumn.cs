@@ -21,8 +21,7 @@ internal sealed class LabelColumn
         ArgumentException.ThrowIfNullOrEmpty(name);
         (_argument, _name, _classes) = (argument, name, classes);
         _places = classes.Index().ToDictionary(entry => entry.Item, entry => entry.Index);
-        if (data.Schema.GetColumnOrNull(name) is not { } column)
-            throw new ArgumentException($"The data has no column '{name}'.", argument);
+        DataViewSchema.Column column = data.Schema.Find(name, argument);
         if (column.Type is VectorDataViewType or not (KeyDataViewType or TextDataViewType or NumberDataViewType or BooleanDataViewType))
             throw new ArgumentException($"Column '{name}' is {column.Type}: expected a key, text, a number or a truth value.", argument);
         string source = name;

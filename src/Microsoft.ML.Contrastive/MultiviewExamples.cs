@@ -57,9 +57,10 @@ internal sealed class MultiviewExamples : Examples
         try
         {
             int largestSide = PictureExamples.LargestSide(known);
+            PictureReader[] readers = [];
             reading.Read(input, columns[0].Index, string.Join("' or '", names), "picture", row =>
             {
-                PictureReader[] readers = [.. columns.Select(column => column.CreateReader(row))];
+                readers = [.. columns.Select(column => column.CreateReader(row))];
                 var resizer = new Resizer();
                 return position =>
                 {
@@ -70,6 +71,8 @@ internal sealed class MultiviewExamples : Examples
                     return true;
                 };
             }, more: columns.Skip(1).Select(column => column.Index));
+            foreach (PictureReader reader in readers)
+                reader.CheckScale();
             foreach (ImageStore store in stores)
                 store.Seal();
             reading.Log(stores.Sum(store => store.ScratchLength), "pictures");

@@ -81,9 +81,10 @@ internal sealed class PairExamples : Examples
         {
             var captions = new Captions();
             long cut = 0;
+            PictureReader? reader = null;
             reading.Read(input, column.Index, $"{options.Input}' and '{pairs.TextColumn}", "picture with a text", row =>
             {
-                PictureReader reader = column.CreateReader(row);
+                reader = column.CreateReader(row);
                 Func<long, ReadOnlyMemory<char>> readText = textColumn.CreateReader(row, options.EmptyTexts);
                 int largestSide = PictureExamples.LargestSide(known);
                 var resizer = new Resizer();
@@ -102,6 +103,7 @@ internal sealed class PairExamples : Examples
                     return true;
                 };
             }, more: [textColumn.Index]);
+            reader!.CheckScale();
             if (cut > 0)
                 reading.Warn($"{cut} texts were longer than the encoder's {texts.Encoder.MaxTokens} tokens, and were cut.");
             pictures.Seal();

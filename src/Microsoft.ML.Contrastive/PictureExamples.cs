@@ -96,7 +96,7 @@ internal sealed class PictureExamples : Examples
         void ReadLabelled(IDataView data, string argument, LabelledPictures into)
         {
             var labels = new LabelColumn(environment, data, argument, settings.LabelColumnName, monitored.Classes);
-            var column = new ImageColumn(labels.View.Schema, options.Input, options.ImageShape, options.MissingImages);
+            var column = new ImageColumn(labels.View.Schema, options.Input, options.ImageShape, options.MissingImages, wanted: $"{argument} must hold, as the data of Fit,");
             if (column.Channels != trained.Channels)
                 throw new ArgumentException($"Column '{options.Input}' of {argument} has pictures of {column.Channels} channels, that of Fit {trained.Channels}.", argument);
             into.Labels.AddRange(reading.ReadPictures(labels.View, column, options.Input, into.Pictures, largestSide, labels.Rows, argument));

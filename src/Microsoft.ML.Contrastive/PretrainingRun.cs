@@ -169,9 +169,7 @@ internal sealed record PretrainingRun(
                 if (sinceLogged.IsRunning && sinceLogged.Elapsed.TotalSeconds < 10 && progress.Step < progress.TotalSteps && (progress.KnnAccuracy ?? progress.Similarity) is null)
                     return;
                 sinceLogged.Restart();
-                channel.Info(string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"Step {progress.Step} of {progress.TotalSteps}, epoch {progress.Epoch}: loss {progress.Loss:f4}, rate {progress.LearningRate:g3}, {progress.ItemsPerSecond:f0} {Examples.Name}/s{(double.IsNaN(progress.EmbeddingDeviation) ? "" : $", embedding deviation {progress.EmbeddingDeviation:f3}")}, {progress.TimeLeft:hh\\:mm\\:ss} left{(progress.KnnAccuracy is { } knn ? $", nearest neighbours {knn:P1} right" : "")}{(progress.Similarity is { } similarity ? $", similarity {100 * similarity:f1}" : "")}"));
+                channel.Info(progress.Describe(Examples.Name));
             }),
         };
     }

@@ -71,6 +71,9 @@ public sealed record PromptTemplates
     /// <summary>All sentences for a word.</summary>
     internal IEnumerable<string> For(string label) => Templates.Select(template => template.Replace(Placeholder, label, StringComparison.Ordinal));
 
+    /// <summary>The sentences, one behind the other.</summary>
+    public override string ToString() => string.Join(" | ", Templates);
+
     /// <summary>Equal where the sentences are.</summary>
     public bool Equals(PromptTemplates? other) => other is not null && Templates.SequenceEqual(other.Templates);
 

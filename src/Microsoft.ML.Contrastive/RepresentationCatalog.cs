@@ -157,19 +157,21 @@ public sealed class RepresentationCatalog
     /// <summary>Semantic search: the k nearest candidates of each query by cosine, nearest first.</summary>
     /// <param name="candidates">Rows that are looked among; hits name them by their place, from 0.</param>
     /// <param name="queries">Rows that look; the result has one list for each, in their order.</param>
-    /// <param name="featureColumnName">A known-size vector of Single, in both.</param>
+    /// <param name="featureColumnName">A known-size vector of Single, the candidates'.</param>
     /// <param name="k">Hits of a query, at least 1; where there are fewer candidates, all. The default value is 10.</param>
+    /// <param name="queryColumnName">That of the queries, such as "TextVector" where pictures are looked for by texts. Null, the default: <paramref name="featureColumnName"/>.</param>
     /// <exception cref="ArgumentException">A column is missing or of another type, or a number is out of its range.</exception>
-    public IReadOnlyList<IReadOnlyList<SearchHit>> Search(IDataView candidates, IDataView queries, string featureColumnName = "Features", int k = 10)
+    public IReadOnlyList<IReadOnlyList<SearchHit>> Search(
+        IDataView candidates, IDataView queries, string featureColumnName = "Features", int k = 10, string? queryColumnName = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(k, 1);
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
         (Device device, _) = ContextSettings.ChooseDevice(_ml);
         Tensor known = FeatureRows.Read(_ml, candidates, nameof(candidates), featureColumnName, label: null, [], atLeast: 1).Features;
-        Tensor asked = FeatureRows.Read(_ml, queries, nameof(queries), featureColumnName, label: null, [], atLeast: 1).Features;
+        Tensor asked = FeatureRows.Read(_ml, queries, nameof(queries), queryColumnName ?? featureColumnName, label: null, [], atLeast: 1).Features;
         if (known.shape[1] != asked.shape[1])
-            throw new ArgumentException($"Column '{featureColumnName}' has {known.shape[1]} numbers in the candidates and {asked.shape[1]} in the queries.", nameof(queries));
+            throw new ArgumentException($"Column '{featureColumnName}' of the candidates has {known.shape[1]} numbers, '{queryColumnName ?? featureColumnName}' of the queries {asked.shape[1]}: both must come from one model.", nameof(queries));
         return Neighbours.Nearest(asked.to(device), known.to(device), k);
     }
 

@@ -10,8 +10,7 @@ internal static class ScoreColumn
     public static double[] Read(IDataView data, string name)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
-        if (data.Schema.GetColumnOrNull(name) is not { } column)
-            throw new ArgumentException($"The data has no column '{name}'.", nameof(name));
+        DataViewSchema.Column column = data.Schema.Find(name);
         var scores = new List<double>();
         using DataViewRowCursor cursor = data.GetRowCursor([column]);
         Func<double> read = column.Type switch

@@ -101,7 +101,7 @@ public sealed class SentenceEmbeddingEstimator : IEstimator<SentenceEmbeddingTra
 
     /// <summary>Trains on, from the weights and the vocabulary of an earlier encoder.</summary>
     /// <param name="input">The texts.</param>
-    /// <param name="previous">Where to start from. It stays as it is.</param>
+    /// <param name="previous">Where to start from: its network counts, whatever <see cref="Options.Encoder"/> says. It stays as it is.</param>
     /// <inheritdoc cref="Fit(IDataView)"/>
     public SentenceEmbeddingTransformer Fit(IDataView input, SentenceEmbeddingTransformer previous)
     {

@@ -117,7 +117,7 @@ public sealed class ZeroShotClipEstimator : IEstimator<ZeroShotClipTransformer>
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
-        SchemaShape.Column image = Find(_options.ImageColumnName);
+        SchemaShape.Column image = inputSchema.Find(_options.ImageColumnName);
         PictureInput pictures = _network.Manifest.Pairs().Pictures;
         InputColumn.CheckShape(image, image.ItemType is Transforms.Image.ImageDataViewType ? ColumnKind.Pictures : pictures.Kind());
         var columns = inputSchema.ToDictionary(column => column.Name);
@@ -126,19 +126,16 @@ public sealed class ZeroShotClipEstimator : IEstimator<ZeroShotClipTransformer>
             columns[column.Name] = column;
         if (_options.LabelColumnName is { } label)
         {
-            ZeroShotLabel.Check(Find(label));
+            ZeroShotLabel.Check(inputSchema.Find(label));
             columns[label] = new(label, SchemaShape.Column.VectorKind.Scalar, NumberDataViewType.UInt32, isKey: true, values);
         }
         if (_options.BoxesColumnName is { } boxes)
         {
-            BoxColumn.Check(Find(boxes));
+            BoxColumn.Check(inputSchema.Find(boxes));
             columns[_options.BoxLabelsColumnName] = new(_options.BoxLabelsColumnName, SchemaShape.Column.VectorKind.VariableVector, NumberDataViewType.UInt32, isKey: true, values);
             columns[_options.BoxScoresColumnName] = new(_options.BoxScoresColumnName, SchemaShape.Column.VectorKind.VariableVector, NumberDataViewType.Single, isKey: false);
         }
         return new SchemaShape(columns.Values);
-
-        SchemaShape.Column Find(string name)
-            => inputSchema.TryFindColumn(name, out SchemaShape.Column column) ? column : throw new ArgumentException($"The data has no column '{name}'.", nameof(inputSchema));
     }
 
     /// <summary>Makes the words' vectors, once for each set of labels and templates.</summary>

@@ -47,13 +47,55 @@ public sealed class BadInputTests : IDisposable
 
     [Theory]
     [InlineData("Absent", "Bytes, Singles", false)] // what there is
-    [InlineData("Unknown", "known size of 256", true)]
+    [InlineData("Unknown", "known size of 256: put [VectorType(256)]", true)]
     [InlineData("Bytes", "new ImageShape(height, width, channels)", false)]
     [InlineData("Image", "leave imageShape out", true)]
     public void The_message_says_what_to_do(string column, string advice, bool withShape)
     {
         var error = Assert.Throws<ArgumentException>(() => Estimator(column, withShape ? Gray : null).Fit(View(Rows(8))));
         Assert.Contains(advice, error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Image", "Bytes", "'Image' is a vector: the encoder was trained on MLImage")]
+    [InlineData("Bytes", "Image", "'Bytes' holds MLImage: the encoder was trained on vectors of 16 x 16 x 1 = 256 numbers")]
+    [InlineData("Bytes", "Text", "'Bytes' is String: the encoder was trained on vectors")]
+    public void A_fitted_encoder_says_what_it_was_trained_on_since_its_shape_can_no_longer_be_chosen(string trained, string given, string message)
+    {
+        using ContrastivePretrainTransformer encoder = Estimator(trained, trained == "Image" ? null : Gray).Untrained(View(Rows(8)));
+        IDataView other = _ml.Transforms.CopyColumns(trained, given).Fit(View(Rows(2))).Transform(View(Rows(2)));
+        Fails<ArgumentException>(() => encoder.Transform(other), message);
+    }
+
+    [Fact]
+    public void A_column_that_is_missing_is_answered_with_each_name_that_there_is_once()
+    {
+        IDataView data = _ml.Transforms.CopyColumns("Text", "Scalar").Fit(View(Rows(8))).Transform(View(Rows(8)));
+        Assert.Equal(2, data.Schema.Count(column => column.Name == "Text")); // the first is hidden
+        foreach (Action act in new Action[]
+        {
+            () => Estimator("Absent", null).Fit(data),
+            () => Estimator("Absent", null).GetOutputSchema(SchemaShape.Create(data.Schema)),
+            () => _ml.Representation().EvaluateGeometry(data, "Absent"),
+        })
+        {
+            string message = Assert.Throws<ArgumentException>(act).Message;
+            Assert.Contains("no column 'Absent'", message, StringComparison.Ordinal);
+            Assert.Equal(2, message.Split("Text").Length);
+        }
+    }
+
+    [Fact]
+    public void Pixels_from_0_to_1_where_bytes_are_expected_are_refused_before_training_but_not_black_ones()
+    {
+        Row[] rows = Rows(8);
+        rows[6].Singles![9] = 0.7f;
+        Fails<ArgumentException>(() => Estimator("Singles", Gray).Fit(View(rows)), "'Singles'", "PixelScale.Unit");
+        rows[2].Singles![3] = 1;
+        Fails<ArgumentException>(() => Estimator("Singles", Gray).Fit(View(rows)), "'Singles'", "PixelScale.Unit");
+        rows[2].Singles![3] = 1.5f;
+        Estimator("Singles", Gray).Untrained(View(rows)).Dispose();
+        Estimator("Singles", Gray).Untrained(View(Rows(8))).Dispose();
     }
 
     [Fact]

@@ -93,7 +93,7 @@ public sealed class KnnMonitorTests : IDisposable
         PictureRow[] unlabelled = Pictures.Make(3);
         unlabelled[1].Label = "";
         Assert.Contains("row 1 of Monitor.Bank", Throws<InvalidOperationException>(Monitor() with { Bank = _ml.View(unlabelled), K = 1 }), StringComparison.Ordinal);
-        Assert.Contains("768 numbers", Throws<ArgumentException>(Monitor() with { Bank = _ml.View(Pictures.Make(8, channels: 3), 3), K = 1 }), StringComparison.Ordinal);
+        Assert.Contains("Monitor.Bank must hold", Throws<ArgumentException>(Monitor() with { Bank = _ml.View(Pictures.Make(8, channels: 3), 3), K = 1 }), StringComparison.Ordinal);
         Assert.Throws<ArgumentOutOfRangeException>(() => Fit(new SimClrV1(), good with { Monitor = Monitor() with { EverySteps = 0 } }));
         Assert.Throws<ArgumentOutOfRangeException>(() => Fit(new SimClrV1(), good with { Monitor = Monitor() with { Temperature = 0 } }));
 

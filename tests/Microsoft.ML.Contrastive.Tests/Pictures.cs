@@ -62,16 +62,3 @@ internal static class Pictures
         return new PictureRow { Image = pixels, Label = $"class {kind}", Id = id };
     }
 }
-
-/// <summary>For properties of any size of image; ML.NET's own attribute asks for one size.</summary>
-[AttributeUsage(AttributeTargets.Property)]
-internal sealed class AnySizeImageAttribute : DataViewTypeAttribute
-{
-    public override bool Equals(DataViewTypeAttribute? other) => other is AnySizeImageAttribute;
-
-    public override bool Equals(object? other) => other is AnySizeImageAttribute;
-
-    public override int GetHashCode() => 1;
-
-    public override void Register() => DataViewTypeManager.Register(new ImageDataViewType(), typeof(MLImage), this);
-}

@@ -25,27 +25,33 @@ internal sealed class ImageColumn
     private readonly Type _itemType;
 
     /// <exception cref="ArgumentException">The column is missing, or its type or size is wrong: the message names it and what was expected.</exception>
-    public ImageColumn(DataViewSchema schema, string name, ImageShape? shape, MissingImages missing)
+    /// <param name="schema">Of the data.</param>
+    /// <param name="name">The column's.</param>
+    /// <param name="shape">How a vector holds a picture; null for <see cref="MLImage"/>.</param>
+    /// <param name="missing">What is done without a picture.</param>
+    /// <param name="wanted">Where the caller can no longer choose the shape, what has chosen it, as the start of a sentence that ends with the type: for messages.</param>
+    public ImageColumn(DataViewSchema schema, string name, ImageShape? shape, MissingImages missing, string? wanted = null)
     {
+        if (wanted is not null)
+            wanted += shape is null ? " MLImage, as LoadImages gives" : $" vectors of {Describe(shape)} numbers, Byte or Single, as ExtractPixels gives";
         (_name, _shape, _missing) = (name, shape, missing);
-        DataViewSchema.Column column = schema.GetColumnOrNull(name)
-            ?? throw new ArgumentException($"The data has no column '{name}'. It has: {string.Join(", ", schema.Select(each => each.Name))}.", nameof(name));
+        DataViewSchema.Column column = schema.Find(name);
         Index = column.Index;
         switch (column.Type)
         {
             case ImageDataViewType image:
                 if (shape is not null)
-                    throw new ArgumentException($"Column '{name}' holds MLImage: leave imageShape out, it is for vectors.", nameof(shape));
+                    throw new ArgumentException($"Column '{name}' holds MLImage: {wanted ?? "leave imageShape out, it is for vectors"}.", nameof(shape));
                 (Channels, _itemType) = (3, typeof(MLImage));
                 DeclaredSize = image.Height > 0 && image.Width > 0 ? (image.Height, image.Width) : null;
                 break;
             case VectorDataViewType vector when vector.ItemType == NumberDataViewType.Single || vector.ItemType == NumberDataViewType.Byte:
-                CheckVector(vector, name, shape);
+                CheckVector(vector, name, shape, wanted);
                 (Channels, _itemType) = (shape!.Channels, vector.ItemType.RawType);
                 DeclaredSize = (shape.Height, shape.Width);
                 break;
             default:
-                throw new ArgumentException($"Column '{name}' is {column.Type}: expected MLImage, or a known-size vector of Byte or Single with an imageShape.", nameof(name));
+                throw new ArgumentException($"Column '{name}' is {column.Type}: {wanted ?? "expected MLImage, or a known-size vector of Byte or Single with an imageShape"}.", nameof(name));
         }
     }
 
@@ -68,18 +74,20 @@ internal sealed class ImageColumn
             : VectorPictures.Reader(row.GetGetter<VBuffer<float>>(column), _shape!));
     }
 
-    private static void CheckVector(VectorDataViewType vector, string name, ImageShape? shape)
+    private static void CheckVector(VectorDataViewType vector, string name, ImageShape? shape, string? wanted)
     {
         if (shape is null)
-            throw new ArgumentException($"Column '{name}' is a vector: say how it holds pictures with imageShape: new ImageShape(height, width, channels).", nameof(shape));
+            throw new ArgumentException($"Column '{name}' is a vector: {wanted ?? "say how it holds pictures with imageShape: new ImageShape(height, width, channels)"}.", nameof(shape));
         shape.Validate();
         if (!vector.IsKnownSize)
-            throw new ArgumentException($"Column '{name}' is a vector of unknown size; pictures need a known size of {shape.Size}.", nameof(name));
+            throw new ArgumentException($"Column '{name}' is a vector of unknown size; pictures need a known size of {shape.Size}: put [VectorType({shape.Size})] on the property that it is read from.", nameof(name));
         if (vector.Size != shape.Size)
-            throw new ArgumentException($"Column '{name}' has {vector.Size} numbers, but the imageShape is {shape.Height} x {shape.Width} x {shape.Channels} = {shape.Size}.", nameof(shape));
+            throw new ArgumentException($"Column '{name}' has {vector.Size} numbers: {wanted ?? $"the imageShape is {Describe(shape)}"}.", nameof(shape));
         if (shape.Scale == PixelScale.Unit && vector.ItemType.RawType == typeof(byte))
             throw new ArgumentException($"Column '{name}' holds bytes: PixelScale.Unit is for Single.", nameof(shape));
     }
+
+    private static string Describe(ImageShape shape) => $"{shape.Height} x {shape.Width} x {shape.Channels} = {shape.Size}";
 }
 
 /// <summary>Reads the current row's picture; false where it is missing. Throws <see cref="FormatException"/> for values that are no pixels.</summary>
@@ -89,6 +97,12 @@ internal delegate bool ReadPicture(PictureBuffer picture);
 internal sealed class PictureBuffer
 {
     private byte[] _pixels = [];
+    private bool _hasFraction, _hasMoreThanOne;
+
+    /// <summary>
+    /// Whether the pictures so far had fractions, and no number above 1, where bytes were expected: they are from 0 to 1, and rounding has left nothing of them.
+    /// </summary>
+    public bool LooksLikeUnitScale => _hasFraction && !_hasMoreThanOne;
 
     public int Height { get; private set; }
 
@@ -97,6 +111,16 @@ internal sealed class PictureBuffer
     public int Channels { get; private set; }
 
     public Picture Picture => new(_pixels.AsSpan(0, Channels * Height * Width), Height, Width, Channels);
+
+    /// <summary>Looks at the numbers behind a picture, for <see cref="LooksLikeUnitScale"/>; one that is above 1 settles it.</summary>
+    public void Observe(ReadOnlySpan<float> numbers)
+    {
+        for (int i = 0; i < numbers.Length && !_hasMoreThanOne; i++)
+        {
+            _hasMoreThanOne = numbers[i] > 1;
+            _hasFraction |= numbers[i] is > 0 and < 1;
+        }
+    }
 
     /// <summary>The bytes of a picture of this size, to be filled.</summary>
     public Span<byte> Resize(int height, int width, int channels)
@@ -114,6 +138,14 @@ internal sealed class PictureReader(string column, MissingImages missing, ReadPi
 {
     /// <summary>The picture of the last row that was read.</summary>
     public PictureBuffer Buffer { get; } = new();
+
+    /// <summary>Once all rows are read: refuses pixels of another scale than the column's.</summary>
+    /// <exception cref="ArgumentException">No number was above 1, and some were fractions.</exception>
+    public void CheckScale()
+    {
+        if (Buffer.LooksLikeUnitScale)
+            throw new ArgumentException($"Column '{column}' holds fractions, and no number above 1: its pixels seem to be from 0 to 1, and would be rounded to black. Say so by new ImageShape(...) {{ Scale = PixelScale.Unit }}, or give pixels from 0 to 255.", nameof(column));
+    }
 
     /// <summary>False where the row's picture is missing and may be skipped.</summary>
     /// <exception cref="InvalidOperationException">The picture is missing or wrong: the message names row and column.</exception>
@@ -139,6 +171,6 @@ internal sealed class PictureReader(string column, MissingImages missing, ReadPi
         }
         return missing == MissingImages.Skip
             ? false
-            : throw new InvalidOperationException($"Row {row} of column '{column}': the picture {reason}. Repair the data, or set MissingImages.Skip to leave such rows out.", cause);
+            : throw new InvalidOperationException($"Row {row} of column '{column}': the picture {reason}. Repair the data, or leave such rows out: set MissingImages of the estimator's Options to MissingImages.Skip.", cause);
     }
 }

@@ -12,8 +12,7 @@ internal sealed class SequenceColumn
     public SequenceColumn(DataViewSchema schema, string name, SequenceShape shape)
     {
         (_name, _shape) = (name, shape);
-        DataViewSchema.Column column = schema.GetColumnOrNull(name)
-            ?? throw new ArgumentException($"The data has no column '{name}'. It has: {string.Join(", ", schema.Select(each => each.Name))}.", nameof(name));
+        DataViewSchema.Column column = schema.Find(name);
         Index = column.Index;
         if (column.Type is not VectorDataViewType vector || vector.ItemType != NumberDataViewType.Single || !vector.IsKnownSize)
             throw new ArgumentException($"Column '{name}' is {column.Type}: expected a known-size vector of Single, of {shape.Numbers} numbers.", nameof(name));

@@ -11,8 +11,7 @@ internal sealed class TextColumn
     public TextColumn(DataViewSchema schema, string name)
     {
         _name = name;
-        DataViewSchema.Column column = schema.GetColumnOrNull(name)
-            ?? throw new ArgumentException($"The data has no column '{name}'. It has: {string.Join(", ", schema.Select(each => each.Name))}.", nameof(name));
+        DataViewSchema.Column column = schema.Find(name);
         Index = column.Index;
         if (column.Type is not TextDataViewType)
             throw new ArgumentException($"Column '{name}' is {column.Type}: expected text, one to a row.", nameof(name));

@@ -39,6 +39,8 @@ internal static class VectorPictures
                     throw new FormatException($"number {i} is {dense[i]}, but pixels are from 0 to {255 / scale} (ImageShape.Scale).");
                 bytes[i] = (byte)MathF.Round(scaled);
             }
+            if (shape.Scale == PixelScale.Bytes)
+                picture.Observe(dense);
             Arrange(bytes, picture, shape);
             return true;
         };

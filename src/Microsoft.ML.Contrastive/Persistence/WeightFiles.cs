@@ -7,6 +7,7 @@ internal sealed class WeightFiles : IDisposable
 {
     private const string Index = ".index.json";
     private const long LongestIndex = 1 << 24;
+    private const string OnlySafeTensors = "Weights are read from safetensors alone; a pytorch_model.bin or a .pt may hold any code: convert it in Python, by save_pretrained(..., safe_serialization=True) or safetensors.torch.save_file.";
     private readonly List<SafeTensorsReader> _readers = [];
     private readonly Dictionary<string, SafeTensorsEntry> _entries = [];
 
@@ -29,12 +30,19 @@ internal sealed class WeightFiles : IDisposable
         if (File.Exists(path))
         {
             var whole = new WeightFiles(path);
-            whole.Add(path);
+            try
+            {
+                whole.Add(path);
+            }
+            catch (InvalidDataException error) when (Path.GetExtension(path).ToUpperInvariant() is ".PT" or ".PTH" or ".BIN" or ".CKPT")
+            {
+                throw new InvalidDataException($"{error.Message} {OnlySafeTensors}", error);
+            }
             return whole;
         }
         string index = path + Index;
         if (!File.Exists(index))
-            throw new InvalidDataException($"{path} does not exist, nor does {index}. Weights are read from safetensors alone; a pytorch_model.bin or a .pt may hold any code: convert it in Python, by save_pretrained(..., safe_serialization=True) or safetensors.torch.save_file.");
+            throw new InvalidDataException($"{path} does not exist, nor does {index}. {OnlySafeTensors}");
         var files = new WeightFiles(index);
         try
         {

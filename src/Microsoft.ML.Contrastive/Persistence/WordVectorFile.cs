@@ -54,7 +54,7 @@ internal static class WordVectorFile
             if (size == 0)
                 size = row.Count((byte)' ');
             if (size is < 1 or > MostNumbers)
-                throw Damaged($"has {size} numbers behind its word; 1 to {MostNumbers} are read");
+                throw Damaged($"has {size} numbers behind its word, separated by blanks; 1 to {MostNumbers} are read");
             vectors++;
             // From the end, as some of GloVe's words have blanks.
             int start = values.Count;

@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Text;
+
 namespace Microsoft.ML.Contrastive;
 
 /// <summary>Where training stands.</summary>
@@ -21,4 +24,24 @@ public sealed record TrainingProgress(
 
     /// <summary>Spearman's correlation of the <see cref="SimilarityMonitor"/>'s pairs after this step, -1 to 1; null where none was measured.</summary>
     public double? Similarity { get; init; }
+
+    /// <summary>One line, in the invariant culture.</summary>
+    public override string ToString() => Describe("examples");
+
+    /// <summary>The same.</summary>
+    /// <param name="examples">What the run's examples are, in the plural.</param>
+    internal string Describe(string examples)
+    {
+        // A string within another would be in the culture of the moment.
+        var line = new StringBuilder();
+        line.Append(CultureInfo.InvariantCulture, $"Step {Step} of {TotalSteps}, epoch {Epoch}: loss {Loss:f4}, rate {LearningRate:g3}, {ItemsPerSecond:f0} {examples}/s");
+        if (!double.IsNaN(EmbeddingDeviation))
+            line.Append(CultureInfo.InvariantCulture, $", embedding deviation {EmbeddingDeviation:f3}");
+        line.Append(CultureInfo.InvariantCulture, $", {TimeLeft:hh\\:mm\\:ss} left");
+        if (KnnAccuracy is { } knn)
+            line.Append(CultureInfo.InvariantCulture, $", nearest neighbours {knn:P1} right");
+        if (Similarity is { } similarity)
+            line.Append(CultureInfo.InvariantCulture, $", similarity {100 * similarity:f1}");
+        return line.ToString();
+    }
 }

@@ -73,6 +73,37 @@ internal static class Snippets
         return tuned;
     }
 
+    public static void OnePicture(MLContext ml, IDataView files)
+    {
+        var loader = ml.Transforms.LoadImages("Image", imageFolder: "pictures", inputColumnName: "Path").Fit(files);
+        var encoder = ml.Transforms.ContrastivePretrain(new ContrastivePretrainEstimator.Options
+        {
+            OutputColumnName = "Features",
+            InputColumnName = "Image",
+            Method = new SimClrV1(),
+            Encoder = ImageEncoder.SmallConvNet(),
+            ImageSize = 64,
+            MissingImages = MissingImages.Skip,
+            Training = new TrainingOptions { Epochs = 20, BatchSize = 128, Progress = new Progress<TrainingProgress>(Console.WriteLine) },
+        }).Fit(loader.Transform(files));
+        ml.Model.Save(loader.Append(encoder), files.Schema, "encoder.zip");
+
+        var engine = ml.Model.CreatePredictionEngine<PictureFile, PictureFeatures>(ml.Model.Load("encoder.zip", out _));
+        float[] features = engine.Predict(new PictureFile { Path = "cat.png" }).Features;
+        Console.WriteLine(features.Length);
+    }
+
+    public sealed class PictureFile { public string Path { get; set; } = ""; }
+    public sealed class PictureFeatures { public float[] Features { get; set; } = []; }
+    public sealed class PictureInMemory { [AnySizeImage] public MLImage? Image { get; set; } }
+
+    public static IReadOnlyList<SearchHit> PicturesByWords(MLContext ml, ImageTextTransformer model, IDataView pictures, IDataView words)
+    {
+        IDataView candidates = model.Only("ImageVector").Transform(pictures), queries = model.Only("TextVector").Transform(words);
+        var hits = ml.Representation().Search(candidates, queries, "ImageVector", k: 5, queryColumnName: "TextVector")[0];
+        return hits;
+    }
+
     public static TrainingOptions LargeData()
     {
         var training = new TrainingOptions { MemoryBudget = 1L << 30, ScratchFolder = "scratch" };

@@ -34,6 +34,15 @@ public sealed class NeighbourTests
     }
 
     [Fact]
+    public void Queries_may_have_their_vectors_in_another_column()
+    {
+        IDataView queries = s_ml.Data.LoadFromEnumerable([new Row { Features = [0, 1], Other = [1, 0] }]);
+        Assert.Equal(1, s_ml.Representation().Search(View(0, 1.5), queries, k: 1)[0][0].Row);
+        Assert.Equal(0, s_ml.Representation().Search(View(0, 1.5), queries, k: 1, queryColumnName: "Other")[0][0].Row);
+        Assert.Contains("'Text'", Assert.Throws<ArgumentException>(() => s_ml.Representation().Search(View(0), queries, queryColumnName: "Text")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Pairs_and_groups_are_those_of_a_double_loop()
     {
         var random = new Random(3);

@@ -219,6 +219,7 @@ public sealed class ZeroShotClipTests : IDisposable
         string path = Path.Combine(_folder, "templates.txt");
         File.WriteAllText(path, "a {}.\n\n  the {} \n");
         Assert.Equal(new PromptTemplates("a {}.", "the {}"), PromptTemplates.FromFile(path));
+        Assert.Equal("a {}. | the {}", PromptTemplates.FromFile(path).ToString());
         File.WriteAllText(path, "a {}.\nnothing\n");
         Assert.Contains("templates.txt: Template 2, 'nothing'", Assert.Throws<InvalidDataException>(() => PromptTemplates.FromFile(path)).Message, StringComparison.Ordinal);
         Assert.True(PromptTemplates.Photos.Templates.Count > 5 && PromptTemplates.Drawings.Templates.Count > 5);

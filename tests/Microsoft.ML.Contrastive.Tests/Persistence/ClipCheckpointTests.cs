@@ -105,7 +105,7 @@ public sealed class ClipCheckpointTests : IDisposable
     }
 
     [Theory]
-    [InlineData(ClipScheme.HuggingFaceFolder, "model_type", "\"bert\"", "config.json", "'bert'")]
+    [InlineData(ClipScheme.HuggingFaceFolder, "model_type", "\"bert\"", "config.json", "'bert', where \"clip\" is expected, which is not supported")]
     [InlineData(ClipScheme.HuggingFaceFolder, "vision_config", """{ "image_size": 8, "num_attention_heads": 2 }""", "pictures of 8 pixels", "for 4")]
     [InlineData(ClipScheme.HuggingFaceFolder, "vision_config", """{ "num_attention_heads": 3 }""", "multiple of its 3 heads", "model.safetensors")]
     [InlineData(ClipScheme.HuggingFaceFolder, "text_config", """{ "hidden_act": "relu" }""", "hidden_act 'relu'", "config.json")]
@@ -120,6 +120,14 @@ public sealed class ClipCheckpointTests : IDisposable
     {
         using var scope = NewDisposeScope();
         Refused(ClipFiles.Write(_folder, scheme, TinyClip.Tensors(), change: config => config[setting] = JsonNode.Parse(value)), message, file);
+    }
+
+    [Fact]
+    public void A_file_that_may_hold_code_is_refused_with_the_way_to_convert_it()
+    {
+        string path = Path.Combine(_folder, "model.pt");
+        File.WriteAllBytes(path, [.. "PK"u8, 3, 4, .. new byte[100]]); // as torch.save begins
+        Refused(path, "safetensors.torch.save_file", "model.pt");
     }
 
     [Theory]

@@ -46,6 +46,7 @@ public sealed class WordVectorFileTests
     [Theory]
     [InlineData("", "no word vectors")]
     [InlineData("a\n", "line 1")]
+    [InlineData("a,1,2\n", "separated by blanks")]
     [InlineData("a 1 2\nb 1\n", "line 2")]
     [InlineData("a 1 2\nb 1 x\n", "line 2")]
     [InlineData("a 1 NaN\n", "line 1")]

@@ -259,6 +259,8 @@ public sealed class SentenceEmbeddingTests
         Refused("takes no texts", () => ml.Transforms.ContrastivePretrain("F", "Text", new SimCse(), ImageEncoder.SmallConvNet()));
         Refused("Augmentations", () => ml.Transforms.SentenceEmbedding("F", "Text", s_small, new SimCse { Augmentations = [ImageAugmentations.MoCoV1] }));
         Refused("'Nowhere'", () => ml.Transforms.SentenceEmbedding("F", "Nowhere", s_small, new SimCse(), s_short).Fit(data));
+        Refused("column 'Text' has no rows", () => ml.Transforms.SentenceEmbedding("F", "Text", s_small, new SimCse(), s_short).Fit(ml.View(Array.Empty<SmallCorpus.Row>())));
+        Refused("column 'Text' has no readable text", () => ml.Transforms.SentenceEmbedding("F", "Text", s_small, new SimCse(), s_short).Fit(ml.View(new[] { new SmallCorpus.Row { Text = " " } })));
         Refused("expected text", () => ml.Transforms.SentenceEmbedding("F", "Kind", s_small, new SimCse(), s_short).Fit(ml.Transforms.Conversion.MapValueToKey("Kind").Fit(data).Transform(data)));
         Refused("fewer than one batch", () => ml.Transforms.SentenceEmbedding("F", "Text", s_small, new SimCse(), s_short with { BatchSize = 64 }).Fit(data));
         Refused("MatryoshkaSizes", () => ml.Transforms.SentenceEmbedding("F", "Text", s_small, new SimCse { MatryoshkaSizes = [8, 64] }, s_short).Fit(data));

@@ -1,3 +1,4 @@
+using System.Globalization;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -43,6 +44,25 @@ public sealed class TrainingPartsTests : IDisposable
         Assert.All(rates[80..], rate => Assert.Equal(0.004, rate, 1e-12));
         LearningRate constant = new(0.4) { Schedule = new ConstantRate() };
         Assert.All(Enumerable.Range(0, 100), step => Assert.Equal(0.4, constant.At(0.4, 0, 100, step)));
+    }
+
+    [Fact]
+    public void Progress_reads_as_one_line_in_any_culture()
+    {
+        CultureInfo before = CultureInfo.CurrentCulture;
+        var comma = (CultureInfo)CultureInfo.InvariantCulture.Clone();
+        comma.NumberFormat.NumberDecimalSeparator = ",";
+        CultureInfo.CurrentCulture = comma;
+        try
+        {
+            Assert.Equal(
+                "Step 20 of 56, epoch 2: loss 3.9766, rate 0.0248, 655 examples/s, embedding deviation 0.826, 00:01:04 left, nearest neighbours 61.5 % right",
+                new TrainingProgress(2, 20, 56, 3.97657, 0.024759, 654.57, TimeSpan.FromSeconds(64.2), 0.8264, 4.84) { KnnAccuracy = 0.615 }.ToString());
+        }
+        finally
+        {
+            CultureInfo.CurrentCulture = before;
+        }
     }
 
     /// <summary>The papers' epochs, with the rate that each has from there on.</summary>

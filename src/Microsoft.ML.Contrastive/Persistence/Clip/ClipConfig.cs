@@ -31,16 +31,16 @@ internal sealed record ClipConfig
     public static ClipConfig OfHuggingFace(JsonPart config, JsonPart? preprocessor)
     {
         if (config.Text("model_type") is var type && type != "clip")
-            throw config.Unknown($"model_type {Printable.Quote(type ?? "null")}, where \"clip\" is expected,");
+            throw config.Unknown($"model_type {Printable.Quote(type ?? "null")}, where \"clip\" is expected");
         JsonPart image = config["vision_config"], text = config["text_config"];
         foreach (JsonPart tower in new[] { image, text })
             if (tower.Number("layer_norm_eps", ClipTransformer.NormEpsilon) != ClipTransformer.NormEpsilon)
                 throw tower["layer_norm_eps"].Unknown("layer norm's epsilon other than 1e-5");
         // Old files say 2, which Hugging Face's code takes as the vocabulary's last; that is where the library reads a text's vector.
         if (text.Has("eos_token_id") && text.Has("vocab_size") && text.Whole("eos_token_id") is var closing && closing != 2 && closing != text.Whole("vocab_size") - 1)
-            throw text.Unknown($"closing token {closing}, which is not the vocabulary's last,");
+            throw text.Unknown($"closing token {closing}, which is not the vocabulary's last");
         if (preprocessor is { } pictures && pictures.Has("resample") && pictures.Whole("resample") != 3)
-            throw pictures.Unknown($"resample {pictures.Whole("resample")}, where 3, bicubic, is expected,");
+            throw pictures.Unknown($"resample {pictures.Whole("resample")}, where 3, bicubic, is expected");
         return new()
         {
             Source = config.File,
@@ -71,7 +71,7 @@ internal sealed record ClipConfig
             (text, "hf_model_name"), (text, "no_causal_mask"), (text, "embed_cls"), (text, "ls_init_value"), (text, "act_kwargs"), (text, "norm_kwargs"), (text, "proj_bias"),
         })
             if (part[setting] is { IsThere: true } given && given.Element.ValueKind != System.Text.Json.JsonValueKind.False)
-                throw given.Unknown($"{setting}, which is set,");
+                throw given.Unknown($"{setting}, which is set");
         Only(image, "pool_type", "tok");
         Only(text, "pool_type", "argmax");
         Only(text, "proj_type", "linear");
@@ -97,7 +97,7 @@ internal sealed record ClipConfig
         static void Only(JsonPart part, string setting, string expected)
         {
             if (part.Text(setting) is { } given && given != expected)
-                throw part.Unknown($"{setting} {Printable.Quote(given)}, where \"{expected}\" is expected,");
+                throw part.Unknown($"{setting} {Printable.Quote(given)}, where \"{expected}\" is expected");
         }
     }
 
