@@ -11,7 +11,7 @@ namespace Microsoft.ML.Contrastive.Benchmarks;
 internal static class TextItems
 {
     private const double Rate = 1e-4;
-    private const int TokensTogether = 4096; // of a batch, on all sides
+    private const int TokensOfThread = 512; // of a batch, on all sides
 
     private static readonly TextTransformer s_miniLm = new() { Width = 384, Depth = 6, Heads = 12, TokenLimit = 128 };
     private static readonly TextTransformer s_bertBase = new() { Width = 768, Depth = 12, Heads = 12, TokenLimit = 128 };
@@ -88,11 +88,11 @@ internal static class TextItems
         using Tensor tokens = TextTensors.Of(ids);
         string file = workshop.Write("texts", [.. Workshop.State(encoder.Weights.Module), ("ids", tokens)]);
         var peer = new Peer("texts.py", workshop.Threads);
-        var settings = new JsonObject { ["what"] = "embedding", ["tokens"] = TokensTogether };
+        var settings = new JsonObject { ["what"] = "embedding", ["tokens"] = TokensOfThread * workshop.Threads };
         if (onnx is not null)
             settings["onnx"] = onnx;
         IReadOnlyDictionary<string, string> versions = peer.Prepare(Settings(workshop, fitted, file, settings));
-        OnnxEmbedding? other = onnx is null ? null : new OnnxEmbedding(onnx, ids, shape.FeatureSize, TokensTogether, workshop.Threads);
+        OnnxEmbedding? other = onnx is null ? null : new OnnxEmbedding(onnx, ids, shape.FeatureSize, TokensOfThread * workshop.Threads, workshop.Threads);
         return new Contest
         {
             Ours = () => Workshop.Seconds(() => Embed()) / count,

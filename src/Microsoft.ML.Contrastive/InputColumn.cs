@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Microsoft.ML.Data;
 using Microsoft.ML.Transforms.Image;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.Contrastive;
@@ -80,9 +81,11 @@ internal abstract class InputBatch
 {
     /// <summary>
     /// The first rows as the network takes them, on the CPU, in parts that are computed one after the other: which rows a part has, in its order, and the tensor, which may
-    /// have more behind them.
+    /// have more behind them. What the network makes of a part should find room in the processor's cache.
     /// </summary>
-    public abstract IEnumerable<(IReadOnlyList<int> Slots, Tensor Examples)> Take(int rows);
+    /// <param name="rows">At least 1.</param>
+    /// <param name="device">Where they will be computed.</param>
+    public abstract IEnumerable<(IReadOnlyList<int> Slots, Tensor Examples)> Take(int rows, Device device);
 }
 
 /// <summary>Pictures, as the views without anything random.</summary>
@@ -125,6 +128,10 @@ internal sealed class PictureBatch(PictureInput input, int slots) : InputBatch
     // libtorch sends one small picture alone through a slow path of its own (which also complains on stderr where NNPACK is
     // not supported); two take the path of every other batch.
     private const int SmallPicture = 128 * 128;
+
+    // 16 pictures of 3 x 224 x 224: ResNet-18 and ViT-S took 12 % less time for each than in batches of 64, and more in smaller ones.
+    private const int NumbersTogether = 2_500_000;
+
     private readonly ImageViewMaker _maker = new(new ImageAugmentation(), input.Height, input.Width, input.Channels, input.Normalization, input.Resizing);
     private readonly float[] _planar = new float[input.Numbers];
     private readonly float[] _pixels = new float[slots * input.Numbers]; // interleaved: [slots, H, W, C]
@@ -135,12 +142,23 @@ internal sealed class PictureBatch(PictureInput input, int slots) : InputBatch
         PixelOrder.Interleave(_planar, input.Channels, _pixels.AsSpan(slot * _planar.Length, _planar.Length));
     }
 
-    public override IEnumerable<(IReadOnlyList<int> Slots, Tensor Examples)> Take(int rows)
+    public override IEnumerable<(IReadOnlyList<int> Slots, Tensor Examples)> Take(int rows, Device device)
     {
-        int padded = rows == 1 && input.Height * input.Width < SmallPicture ? 2 : rows;
+        int most = device.type == DeviceType.CPU ? Math.Max(1, NumbersTogether / input.Numbers) : rows, parts = (rows + most - 1) / most;
+        for (int part = 0; part < parts; part++)
+        {
+            (int first, int end) = ((int)((long)rows * part / parts), (int)((long)rows * (part + 1) / parts));
+            yield return ([.. Enumerable.Range(first, end - first)], Pictures(first, end - first));
+        }
+    }
+
+    /// <summary>Some slots' pictures, [count, C, H, W] with the channels last in memory; one that is small comes with a black one behind it.</summary>
+    public Tensor Pictures(int first, int count)
+    {
+        int padded = count == 1 && input.Height * input.Width < SmallPicture ? 2 : count;
         Tensor batch = zeros(padded, input.Height, input.Width, input.Channels);
-        _pixels.AsSpan(0, rows * _planar.Length).CopyTo(MemoryMarshal.Cast<byte, float>(batch.bytes));
-        return [([.. Enumerable.Range(0, rows)], batch.permute(0, 3, 1, 2))];
+        _pixels.AsSpan(first * _planar.Length, count * _planar.Length).CopyTo(MemoryMarshal.Cast<byte, float>(batch.bytes));
+        return batch.permute(0, 3, 1, 2);
     }
 }
 
@@ -174,7 +192,7 @@ internal sealed class SequenceBatch(SequenceInput input, int slots) : InputBatch
 
     public Span<float> Slot(int slot) => _numbers.AsSpan(slot * input.Numbers, input.Numbers);
 
-    public override IEnumerable<(IReadOnlyList<int> Slots, Tensor Examples)> Take(int rows)
+    public override IEnumerable<(IReadOnlyList<int> Slots, Tensor Examples)> Take(int rows, Device device)
     {
         Tensor batch = empty(rows, input.Shape.Length, input.Channels);
         _numbers.AsSpan(0, rows * input.Numbers).CopyTo(MemoryMarshal.Cast<byte, float>(batch.bytes));

@@ -17,16 +17,13 @@ internal sealed class MultiviewInputColumn(MultiviewInput input, DataViewSchema 
     public override (InputBatch Batch, Func<int, long, bool> Read) CreateBatch(DataViewRow row, int slots)
     {
         (InputBatch Batch, Func<int, long, bool> Read)[] parts = [.. _columns.Select(column => column.CreateBatch(row, slots))];
-        return (new MultiviewBatch([.. parts.Select(part => part.Batch)]), (slot, position) => Array.TrueForAll(parts, part => part.Read(slot, position)));
+        return (new MultiviewBatch([.. parts.Select(part => (PictureBatch)part.Batch)]), (slot, position) => Array.TrueForAll(parts, part => part.Read(slot, position)));
     }
 }
 
 /// <summary>Each view's pictures, beside each other as channels.</summary>
-internal sealed class MultiviewBatch(InputBatch[] views) : InputBatch
+internal sealed class MultiviewBatch(PictureBatch[] views) : InputBatch
 {
-    public override IEnumerable<(IReadOnlyList<int> Slots, Tensor Examples)> Take(int rows)
-    {
-        (IReadOnlyList<int> Slots, Tensor Examples)[] parts = [.. views.Select(view => view.Take(rows).Single())];
-        return [(parts[0].Slots, cat([.. parts.Select(part => part.Examples)], 1))];
-    }
+    public override IEnumerable<(IReadOnlyList<int> Slots, Tensor Examples)> Take(int rows, Device device)
+        => [([.. Enumerable.Range(0, rows)], cat([.. views.Select(view => view.Pictures(0, rows))], 1))];
 }

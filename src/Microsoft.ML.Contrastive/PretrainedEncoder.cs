@@ -68,7 +68,7 @@ internal sealed class PretrainedEncoder
             using var noGradient = no_grad();
             using Arithmetic.Scope arithmetic = Arithmetic.OfFeatures(Manifest.Precision ?? Precision.Single, Device).Use();
             int size = outputs.Length / rows;
-            foreach ((IReadOnlyList<int> slots, Tensor examples) in batch.Take(rows))
+            foreach ((IReadOnlyList<int> slots, Tensor examples) in batch.Take(rows, Device))
             {
                 using var part = NewDisposeScope();
                 Tensor output = (forward ?? Module.forward)(examples.to(Device)).narrow(0, 0, slots.Count).cpu().contiguous();

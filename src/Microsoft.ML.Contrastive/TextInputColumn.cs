@@ -1,4 +1,5 @@
 using Microsoft.ML.Data;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.Contrastive;
@@ -27,20 +28,23 @@ internal sealed class TextInputColumn(TextInput input, Tokenizer tokenizer, stri
     }
 }
 
-/// <summary>Token ids. Texts of like length are computed together, so that little is filled up; a part has at most so many tokens.</summary>
+/// <summary>Token ids. Texts of like length are computed together, so that little is filled up.</summary>
 internal sealed class TextBatch(int slots) : InputBatch
 {
-    private const int TokensTogether = 4096;
+    // Of a part, on a GPU and on many processors. On two, networks of BERT-base's shape took 45 % more time for each text in parts of 4,096 tokens than of 1,024, of MiniLM's shape 28 %.
+    private const int TokensTogether = 4096, TokensOfThread = 512, LeastTokens = 1024;
+
     private readonly int[][] _texts = new int[slots][];
 
     public void Put(int slot, int[] ids) => _texts[slot] = ids;
 
-    public override IEnumerable<(IReadOnlyList<int> Slots, Tensor Examples)> Take(int rows)
+    public override IEnumerable<(IReadOnlyList<int> Slots, Tensor Examples)> Take(int rows, Device device)
     {
+        int most = device.type == DeviceType.CPU ? Math.Clamp(TokensOfThread * get_num_threads(), LeastTokens, TokensTogether) : TokensTogether;
         int[] ordered = [.. Enumerable.Range(0, rows).OrderByDescending(slot => _texts[slot].Length).ThenBy(slot => slot)];
         for (int start = 0; start < rows;)
         {
-            int count = Math.Min(rows - start, Math.Max(1, TokensTogether / _texts[ordered[start]].Length));
+            int count = Math.Min(rows - start, Math.Max(1, most / _texts[ordered[start]].Length));
             int[] part = ordered[start..(start + count)];
             yield return (part, TextTensors.Of([.. part.Select(slot => _texts[slot])]));
             start += count;
