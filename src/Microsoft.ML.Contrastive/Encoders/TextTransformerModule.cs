@@ -70,9 +70,11 @@ internal readonly record struct TokenStates(Tensor First, Tensor BeforeLast, Ten
 /// <summary>The functions of <see cref="TextActivation"/>.</summary>
 internal static class Activations
 {
+    /// <param name="activation">Which.</param>
+    /// <param name="x">May be overwritten, where no gradient will ask for it.</param>
     public static Tensor Apply(TextActivation activation, Tensor x) => activation switch
     {
-        TextActivation.Gelu => nn.functional.gelu(x),
+        TextActivation.Gelu => is_grad_enabled() ? nn.functional.gelu(x) : x.gelu_(),
         TextActivation.GeluTanh => GeluTanh(x),
         TextActivation.QuickGelu => x.mul(x.mul(1.702).sigmoid()),
         TextActivation.Relu => x.relu(),
@@ -268,7 +270,7 @@ internal sealed class Residual : nn.Module<Tensor, Tensor, Tensor>
     public override Tensor forward(Tensor input, Tensor other)
     {
         using var scope = NewDisposeScope();
-        return LayerNorm.forward(dropout.forward(dense.forward(input)).add(other)).MoveToOuterDisposeScope();
+        return LayerNorm.forward(dropout.forward(dense.forward(input)).add_(other)).MoveToOuterDisposeScope();
     }
 }
 
