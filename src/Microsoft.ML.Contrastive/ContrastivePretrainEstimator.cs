@@ -86,7 +86,7 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         /// <summary>What is done with null and undecodable pictures. The default value is <see cref="MissingImages.Fail"/>.</summary>
         public MissingImages MissingImages { get; init; } = MissingImages.Fail;
 
-        /// <summary>Rows that the fitted transformer featurizes together, 1 to 65,536, and fewer of large pictures (256 MB of pixels are the limit). The default value is 64.</summary>
+        /// <summary>Rows that the fitted transformer featurizes together, 1 to 65,536, and fewer of large pictures: 2.5 million numbers are the limit on a CPU (16 pictures of 224 x 224 x 3), 67 million on a GPU. The default value is 64.</summary>
         public int TransformBatchSize { get; init; } = 64;
 
         internal string Input => InputColumnNames?[0] ?? InputColumnName ?? OutputColumnName;

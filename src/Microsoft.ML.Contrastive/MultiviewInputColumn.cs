@@ -25,5 +25,5 @@ internal sealed class MultiviewInputColumn(MultiviewInput input, DataViewSchema 
 internal sealed class MultiviewBatch(PictureBatch[] views) : InputBatch
 {
     public override IEnumerable<(IReadOnlyList<int> Slots, Tensor Examples)> Take(int rows, Device device)
-        => [([.. Enumerable.Range(0, rows)], cat([.. views.Select(view => view.Pictures(0, rows))], 1))];
+        => [([.. Enumerable.Range(0, rows)], cat([.. views.Select(view => view.Pictures(rows))], 1))];
 }
