@@ -67,7 +67,8 @@ internal sealed record PretrainingRun(
             Resume(checkpoint, State(), arithmetic, channel);
 
         long firstStep = checkpoint?.Step ?? 0;
-        using var prefetcher = new Prefetcher<Views>(firstStep, Facts.TotalSteps, Options.ViewThreads, MakeViews);
+        int spare = Options.ChunkSize is null ? 2 : 0; // batches that pass in chunks are large, and slow enough
+        using var prefetcher = new Prefetcher<Views>(firstStep, Facts.TotalSteps, Options.ViewThreads, MakeViews, spare);
         TrainingLoop.Run(runner, Method, Facts, LoggingTo(channel), firstStep, step => prefetcher.Take(step).To(Device), (ulong)Seed, new LoopHost(
             Warn: message => channel.Warning(message),
             CheckAlive: host.CheckAlive,

@@ -21,11 +21,12 @@ internal sealed class Prefetcher<T> : IDisposable
     /// <param name="endStep">One past the last step.</param>
     /// <param name="threads">Number of threads, at least 1.</param>
     /// <param name="createMaker">Called once per thread: what makes the item of a step there. Makers share nothing that changes.</param>
-    public Prefetcher(long firstStep, long endStep, int threads, Func<Func<long, T>> createMaker)
+    /// <param name="spare">Items that lie ready beside those that threads are making, at least 0.</param>
+    public Prefetcher(long firstStep, long endStep, int threads, Func<Func<long, T>> createMaker, int spare = 2)
     {
         (_nextStep, _nextTake) = (firstStep - 1, firstStep);
         _end = endStep;
-        _room = new SemaphoreSlim(threads + 2);
+        _room = new SemaphoreSlim(threads + spare);
         Func<long, T>[] makers = [.. Enumerable.Range(0, threads).Select(_ => createMaker())];
         _threads = [.. makers.Select(make => new Thread(() => Work(make)) { IsBackground = true, Name = "ContrastiveML views" })];
         try

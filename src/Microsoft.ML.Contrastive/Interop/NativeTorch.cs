@@ -34,7 +34,7 @@ internal static class NativeTorch
         {
             LoadByPath(torch, shim);
         }
-        else if (!foundByName)
+        else if (!foundByName || !IsInPackage) // what is found by name may be the system's, such as Debian's libtorch, which TorchSharp can't use
         {
             throw new InvalidOperationException(
                 $"No native libtorch is beside this program: add the package libtorch-cpu-{Platform} (or TorchSharp-cpu, or one of TorchSharp's CUDA packages) to the project that runs, or inside the ContrastiveML repository choose one by the MSBuild property TorchBackend.");
@@ -43,6 +43,9 @@ internal static class NativeTorch
         // Otherwise the files lie where only TorchSharp's own search finds them, as in notebooks.
         return true;
     }
+
+    /// <summary>Whether TorchSharp was loaded from the folder of packages, lib/net8.0 of its own, and not from beside a program.</summary>
+    private static bool IsInPackage => new FileInfo(typeof(torch).Assembly.Location).Directory?.Parent?.Name == "lib";
 
     /// <summary>The systems for which there is a back end.</summary>
     private static string Platform => OperatingSystem.IsWindows() ? "win-x64" : OperatingSystem.IsMacOS() ? "osx-arm64" : "linux-x64";

@@ -8,7 +8,7 @@ internal static class ViewPairs
     /// <summary>The partner's index of each row: [2N].</summary>
     public static Tensor Partners(long rows, Device device) => cat([arange(rows, 2 * rows, device: device), arange(rows, device: device)], 0);
 
-    /// <summary>Logits [2N, 2N] in which no row can choose itself: minus infinity on the diagonal.</summary>
+    /// <summary>Logits [2N, 2N] in which no row can choose itself: minus infinity on the diagonal, put there in place, as they take the most memory of a large batch.</summary>
     public static Tensor WithoutSelf(Tensor logits)
-        => logits.masked_fill(eye(logits.shape[0], dtype: ScalarType.Bool, device: logits.device), double.NegativeInfinity);
+        => logits.masked_fill_(eye(logits.shape[0], dtype: ScalarType.Bool, device: logits.device), double.NegativeInfinity);
 }
