@@ -96,7 +96,7 @@ internal sealed class FlatParameters : IDisposable
             if (pair.Timing != timing)
                 continue;
             double momentum = pair.Momentum(step.Index, step.Total);
-            target.mul_(momentum).add_(online, alpha: 1 - momentum);
+            target.Scale(momentum).AddScaled(online, 1 - momentum);
         }
     }
 

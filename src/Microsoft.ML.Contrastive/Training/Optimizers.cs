@@ -54,9 +54,9 @@ internal sealed class SgdOptimizer(Sgd settings, IReadOnlyList<ParameterGroup> g
         {
             double decay = DecayOf(settings, group, step);
             if (decay > 0)
-                group.Gradients.add_(group.Values, alpha: decay);
-            _velocity[i].mul_(settings.Momentum).add_(group.Gradients);
-            group.Values.add_(_velocity[i], alpha: -(group.ConstantRate ? constantRate : rate));
+                group.Gradients.AddScaled(group.Values, decay);
+            _velocity[i].Scale(settings.Momentum).AddScaled(group.Gradients, 1);
+            group.Values.AddScaled(_velocity[i], -(group.ConstantRate ? constantRate : rate));
         }
     }
 }
@@ -75,12 +75,12 @@ internal sealed class LarsOptimizer(Lars settings, IReadOnlyList<ParameterGroup>
         {
             double decay = DecayOf(settings, group, step);
             if (decay > 0)
-                group.Gradients.add_(group.Values, alpha: decay);
+                group.Gradients.AddScaled(group.Values, decay);
             if (group.IsMatrix)
                 foreach ((Tensor value, Tensor gradient) in group.Tensors)
                     gradient.mul_(Trust(value, gradient, settings.TrustCoefficient));
-            _velocity[i].mul_(settings.Momentum).add_(group.Gradients);
-            group.Values.add_(_velocity[i], alpha: -(group.ConstantRate ? constantRate : rate));
+            _velocity[i].Scale(settings.Momentum).AddScaled(group.Gradients, 1);
+            group.Values.AddScaled(_velocity[i], -(group.ConstantRate ? constantRate : rate));
         }
     }
 
@@ -113,11 +113,11 @@ internal sealed class AdamWOptimizer(AdamW settings, IReadOnlyList<ParameterGrou
             double correct1 = 1 - Math.Pow(settings.Beta1, done), correct2 = 1 - Math.Pow(settings.Beta2, done);
             double own = group.ConstantRate ? constantRate : rate, decay = DecayOf(settings, group, step);
             if (decay > 0)
-                group.Values.mul_(1 - own * decay);
-            _mean[i].mul_(settings.Beta1).add_(group.Gradients, alpha: 1 - settings.Beta1);
-            _square[i].mul_(settings.Beta2).addcmul_(group.Gradients, group.Gradients, 1 - settings.Beta2);
+                group.Values.Scale(1 - own * decay);
+            _mean[i].Scale(settings.Beta1).AddScaled(group.Gradients, 1 - settings.Beta1);
+            _square[i].Scale(settings.Beta2).AddProduct(group.Gradients, group.Gradients, 1 - settings.Beta2);
             Tensor root = _square[i].div(correct2).sqrt_().add_(settings.Epsilon);
-            group.Values.addcdiv_(_mean[i], root, -own / correct1);
+            group.Values.AddQuotient(_mean[i], root, -own / correct1);
         }
     }
 }

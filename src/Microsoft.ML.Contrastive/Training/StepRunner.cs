@@ -73,7 +73,7 @@ internal sealed class StepRunner : IDisposable
             {
                 double norm = _parameters.Gradients.norm().ToDouble();
                 if (norm > limit)
-                    _parameters.Gradients.mul_(limit / norm);
+                    _parameters.Gradients.Scale(limit / norm);
             }
             _optimizer.Step(step, rate, constantRate);
             _parameters.UpdateTargets(MomentumTiming.AfterStep, step);
