@@ -115,7 +115,7 @@ internal sealed class BoxWorker
             int count = Math.Min(_together, _cut.Count - start);
             for (int i = 0; i < count; i++)
                 _batch.Put(i, new Picture(_cut[start + i].Pixels, _cut[start + i].Height, _cut[start + i].Width, _reader.Buffer.Channels));
-            _network.Forward(_batch, count, _scores.AsSpan(start * classes, count * classes), _logits);
+            _network.Forward(_batch, count, _scores.AsMemory(start * classes, count * classes), _logits);
         }
         for (int box = 0; box < _keys.Length; box++)
             _keys[box] = _classes.Decide(_scores.AsSpan(box * classes, classes));

@@ -79,13 +79,17 @@ internal enum ColumnKind
 /// <summary>Some rows of an input column, on their way to the network.</summary>
 internal abstract class InputBatch
 {
-    /// <summary>
-    /// The first rows as the network takes them, on the CPU, in parts that are computed one after the other: which rows a part has, in its order, and the tensor, which may
-    /// have more behind them.
-    /// </summary>
+    /// <summary>So many parts for each thread are worth that threads take parts for themselves: at the end of a batch some wait.</summary>
+    public const int PartsOfThread = 4;
+
+    /// <summary>The first rows as the network takes them, on the CPU, in parts of which each passes it together.</summary>
     /// <param name="rows">At least 1.</param>
     /// <param name="device">Where they will be computed.</param>
-    public abstract IEnumerable<(IReadOnlyList<int> Slots, Tensor Examples)> Take(int rows, Device device);
+    public abstract IEnumerable<Part> Take(int rows, Device device);
+
+    /// <param name="Slots">Which rows it has, in its order.</param>
+    /// <param name="Examples">What the network takes, which may have more behind those rows.</param>
+    public readonly record struct Part(IReadOnlyList<int> Slots, Tensor Examples);
 }
 
 /// <summary>Pictures, as the views without anything random.</summary>
@@ -138,7 +142,7 @@ internal sealed class PictureBatch(PictureInput input, int slots) : InputBatch
         PixelOrder.Interleave(_planar, input.Channels, _pixels.AsSpan(slot * _planar.Length, _planar.Length));
     }
 
-    public override IEnumerable<(IReadOnlyList<int> Slots, Tensor Examples)> Take(int rows, Device device) => [([.. Enumerable.Range(0, rows)], Pictures(rows))];
+    public override IEnumerable<Part> Take(int rows, Device device) => [new Part([.. Enumerable.Range(0, rows)], Pictures(rows))];
 
     /// <summary>The first slots' pictures, [rows, C, H, W] with the channels last in memory; one that is small comes with a black one behind it.</summary>
     public Tensor Pictures(int rows)
@@ -180,10 +184,10 @@ internal sealed class SequenceBatch(SequenceInput input, int slots) : InputBatch
 
     public Span<float> Slot(int slot) => _numbers.AsSpan(slot * input.Numbers, input.Numbers);
 
-    public override IEnumerable<(IReadOnlyList<int> Slots, Tensor Examples)> Take(int rows, Device device)
+    public override IEnumerable<Part> Take(int rows, Device device)
     {
         Tensor batch = empty(rows, input.Shape.Length, input.Channels);
         _numbers.AsSpan(0, rows * input.Numbers).CopyTo(MemoryMarshal.Cast<byte, float>(batch.bytes));
-        return [([.. Enumerable.Range(0, rows)], batch)];
+        return [new Part([.. Enumerable.Range(0, rows)], batch)];
     }
 }

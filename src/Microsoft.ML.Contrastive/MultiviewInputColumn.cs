@@ -24,6 +24,6 @@ internal sealed class MultiviewInputColumn(MultiviewInput input, DataViewSchema 
 /// <summary>Each view's pictures, beside each other as channels.</summary>
 internal sealed class MultiviewBatch(PictureBatch[] views) : InputBatch
 {
-    public override IEnumerable<(IReadOnlyList<int> Slots, Tensor Examples)> Take(int rows, Device device)
-        => [([.. Enumerable.Range(0, rows)], cat([.. views.Select(view => view.Pictures(rows))], 1))];
+    public override IEnumerable<Part> Take(int rows, Device device)
+        => [new Part([.. Enumerable.Range(0, rows)], cat([.. views.Select(view => view.Pictures(rows))], 1))];
 }

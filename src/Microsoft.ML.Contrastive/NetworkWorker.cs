@@ -34,7 +34,7 @@ internal sealed class NetworkWorker : IBatchWorker
     /// <summary>A missing example's numbers are NaN.</summary>
     public void Compute(int rows)
     {
-        _network.Forward(_batch, rows, _outputs.AsSpan(0, rows * _outputSize), _forward);
+        _network.Forward(_batch, rows, _outputs.AsMemory(0, rows * _outputSize), _forward);
         for (int slot = 0; slot < rows; slot++)
             if (_missing[slot])
                 Numbers(slot).Fill(float.NaN);

@@ -38,15 +38,17 @@ internal sealed class TextBatch(int slots) : InputBatch
 
     public void Put(int slot, int[] ids) => _texts[slot] = ids;
 
-    public override IEnumerable<(IReadOnlyList<int> Slots, Tensor Examples)> Take(int rows, Device device)
+    public override IEnumerable<Part> Take(int rows, Device device)
     {
-        int most = device.type == DeviceType.CPU ? Math.Clamp(TokensOfThread * get_num_threads(), LeastTokens, TokensTogether) : TokensTogether;
+        int threads = SmallWork.OwnThreads(device);
+        bool each = _texts.Take(rows).Sum(text => (long)text.Length) >= (long)PartsOfThread * threads * TokensOfThread;
+        int most = device.type != DeviceType.CPU ? TokensTogether : each && threads > 1 ? TokensOfThread : Math.Clamp(TokensOfThread * get_num_threads(), LeastTokens, TokensTogether);
         int[] ordered = [.. Enumerable.Range(0, rows).OrderByDescending(slot => _texts[slot].Length).ThenBy(slot => slot)];
         for (int start = 0; start < rows;)
         {
             int count = Math.Min(rows - start, Math.Max(1, most / _texts[ordered[start]].Length));
             int[] part = ordered[start..(start + count)];
-            yield return (part, TextTensors.Of([.. part.Select(slot => _texts[slot])]));
+            yield return new Part(part, TextTensors.Of([.. part.Select(slot => _texts[slot])]));
             start += count;
         }
     }

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.Contrastive;
@@ -33,6 +34,12 @@ internal static partial class SmallWork
         int threads = get_num_threads(); // which also sets a new thread's number, so that libtorch won't later
         return threads == 1 ? null : t_current = new Scope(threads, Limit - multiplications);
     }
+
+    /// <summary>How many threads of this process may compute alone on a device, each for itself; 1 where that can't be had.</summary>
+    public static int OwnThreads(Device device) => device.type == DeviceType.CPU && s_canTell.Value ? get_num_threads() : 1;
+
+    /// <summary>This thread computes alone until the scope is disposed, whatever the work.</summary>
+    public static Scope? Alone() => s_canTell.Value && get_num_threads() is var threads and > 1 ? t_current = new Scope(threads, long.MaxValue) : null;
 
     /// <summary>Says that a layer will compute so many products.</summary>
     public static void Count(long multiplications) => t_current?.Count(multiplications);

@@ -14,6 +14,9 @@ namespace Microsoft.ML.Contrastive;
 /// </remarks>
 public static class NtXent
 {
+    /// <summary>Of the matrix of all pairs, which at 4,096 examples is larger than a network: 64 MB in single precision.</summary>
+    private const long NumbersAtOnce = 1 << 24;
+
     /// <summary>The loss, a scalar.</summary>
     /// <param name="first">Projections of the first views [N, D], of any length: rows are made unit here.</param>
     /// <param name="second">Projections of the second views [N, D], row i from the same example.</param>
@@ -30,14 +33,21 @@ public static class NtXent
     {
         ShapeCheck.SameMatrices(first, second);
         ShapeCheck.Positive(temperature);
-        Tensor all = normalize(cat([first, second], 0));
-        Tensor logits = ViewPairs.WithoutSelf(all.mm(all.t()).div_(temperature));
         if (memory is not null)
-        {
             ShapeCheck.SameWidth(first, memory);
-            logits = cat([logits, all.mm(memory.detach().t()).div_(temperature)], 1);
+        Tensor all = normalize(cat([first, second], 0)), partners = ViewPairs.Partners(first.shape[0], first.device);
+        long rows = all.shape[0], atOnce = Math.Max(1, NumbersAtOnce / (rows + (memory?.shape[0] ?? 0)));
+        return cat([.. from start in Enumerable.Range(0, (int)((rows + atOnce - 1) / atOnce)).Select(block => block * atOnce) select Block(start, Math.Min(atOnce, rows - start))], 0);
+
+        Tensor Block(long start, long count)
+        {
+            using var scope = NewDisposeScope(); // a block's logits go before the next one's come
+            Tensor asking = all.narrow(0, start, count);
+            Tensor logits = ViewPairs.WithoutSelf(asking.mm(all.t()).div_(temperature), start);
+            if (memory is not null)
+                logits = cat([logits, asking.mm(memory.detach().t()).div_(temperature)], 1);
+            return cross_entropy(logits, partners.narrow(0, start, count), reduction: nn.Reduction.None).MoveToOuterDisposeScope();
         }
-        return cross_entropy(logits, ViewPairs.Partners(first.shape[0], first.device), reduction: nn.Reduction.None);
     }
 
     /// <summary>The loss when all similarities are equal: ln(2N - 1 + K).</summary>

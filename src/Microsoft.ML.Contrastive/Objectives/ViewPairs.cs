@@ -8,7 +8,13 @@ internal static class ViewPairs
     /// <summary>The partner's index of each row: [2N].</summary>
     public static Tensor Partners(long rows, Device device) => cat([arange(rows, 2 * rows, device: device), arange(rows, device: device)], 0);
 
-    /// <summary>Logits [2N, 2N] in which no row can choose itself: minus infinity on the diagonal, put there in place, as they take the most memory of a large batch.</summary>
-    public static Tensor WithoutSelf(Tensor logits)
-        => logits.masked_fill_(eye(logits.shape[0], dtype: ScalarType.Bool, device: logits.device), double.NegativeInfinity);
+    /// <summary>
+    /// Logits [rows, 2N] of some rows to all, in which no row can choose itself: minus infinity where row i meets column <paramref name="firstRow"/> + i, put there in place, as they
+    /// take the most memory of a large batch.
+    /// </summary>
+    public static Tensor WithoutSelf(Tensor logits, long firstRow = 0)
+    {
+        Tensor rows = arange(firstRow, firstRow + logits.shape[0], device: logits.device).unsqueeze(1);
+        return logits.masked_fill_(rows.eq(arange(logits.shape[1], device: logits.device)), double.NegativeInfinity);
+    }
 }
