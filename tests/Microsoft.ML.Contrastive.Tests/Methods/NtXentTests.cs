@@ -4,13 +4,13 @@ using static TorchSharp.torch.nn.functional;
 
 namespace Microsoft.ML.Contrastive.Tests.Methods;
 
-public class NtXentTests
+public sealed class NtXentTests
 {
     /// <summary>So many pairs that the rows of their matrix are taken in several blocks.</summary>
     [Theory]
     [InlineData(2_050, 0)]
     [InlineData(1_000, 8_000)]
-    public void BlocksOfRowsEqualTheWholeMatrix(int pairs, int remembered)
+    public void Blocks_of_rows_equal_the_whole_matrix(int pairs, int remembered)
     {
         const double Temperature = 0.2;
         using var scope = NewDisposeScope();
