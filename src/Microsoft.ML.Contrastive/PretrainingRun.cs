@@ -60,7 +60,8 @@ internal sealed record PretrainingRun(
         foreach (MomentumPair pair in learner.MomentumPairs)
             pair.CopyToTarget();
         learner.to(Device).train();
-        using var runner = new StepRunner(learner, Method.Optimizer!, Method.MaxGradientNorm, Method.MaxParameterGradientNorm, Options.ChunkSize, arithmetic);
+        using var runner = new StepRunner(
+            learner, Method.Optimizer!, Method.MaxGradientNorm, Method.MaxParameterGradientNorm, Options.ChunkSize, arithmetic, Options.KeepFreedMemory ? null : CLibrary.TrimHeap);
         channel.Info($"Computing with {get_num_threads()} threads, linear layers as {(arithmetic.Linear == LinearKernel.Convolution ? "convolutions" : "products")}{Reduced(arithmetic)}.");
         using OnlineMonitor? monitor = Monitored is null ? null : new OnlineMonitor(Monitored, new PretrainedEncoder(Manifest, learner.Encoder, Device, Examples.Tokenizer));
         if (checkpoint is not null)

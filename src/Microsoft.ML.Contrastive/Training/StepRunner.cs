@@ -19,6 +19,7 @@ internal sealed class StepRunner : IDisposable
 {
     private readonly double? _maxGradientNorm, _maxParameterGradientNorm;
     private readonly int? _chunkSize;
+    private readonly Action? _trimMemory;
     private readonly Arithmetic _arithmetic;
     private readonly FlatParameters _parameters;
     private readonly Optimizer _optimizer;
@@ -30,13 +31,15 @@ internal sealed class StepRunner : IDisposable
     /// <param name="maxParameterGradientNorm">See <see cref="ContrastiveMethod.MaxParameterGradientNorm"/>.</param>
     /// <param name="chunkSize">See <see cref="TrainingOptions.ChunkSize"/>.</param>
     /// <param name="arithmetic">How products are computed; null for single precision.</param>
+    /// <param name="trimMemory">Gives freed native memory back, between chunks; null to keep it.</param>
     /// <exception cref="ArgumentException">The learner can't be trained in chunks.</exception>
     public StepRunner(
-        Learner learner, OptimizerSettings settings, double? maxGradientNorm = null, double? maxParameterGradientNorm = null, int? chunkSize = null, Arithmetic? arithmetic = null)
+        Learner learner, OptimizerSettings settings, double? maxGradientNorm = null, double? maxParameterGradientNorm = null, int? chunkSize = null, Arithmetic? arithmetic = null,
+        Action? trimMemory = null)
     {
         if (chunkSize is not null)
             ChunkedLearners.Check(learner);
-        (_chunkSize, _arithmetic) = (chunkSize, arithmetic ?? Arithmetic.Plain);
+        (_chunkSize, _arithmetic, _trimMemory) = (chunkSize, arithmetic ?? Arithmetic.Plain, trimMemory);
         (Learner, _maxGradientNorm, _maxParameterGradientNorm) = (learner, maxGradientNorm, maxParameterGradientNorm);
         _parameters = new FlatParameters(learner);
         _optimizer = Optimizer.Create(settings, _parameters.Groups);
@@ -61,7 +64,7 @@ internal sealed class StepRunner : IDisposable
             _parameters.UpdateTargets(MomentumTiming.BeforeLoss, step);
 
         _parameters.Gradients.zero_();
-        double value = _chunkSize is { } size ? GradientCache.Backward((IChunkedLearner)Learner, views, step, size) : Backward(views, step);
+        double value = _chunkSize is { } size ? GradientCache.Backward((IChunkedLearner)Learner, views, step, size, _trimMemory) : Backward(views, step);
         if (!double.IsFinite(value))
             return new StepResult(value, double.NaN);
 

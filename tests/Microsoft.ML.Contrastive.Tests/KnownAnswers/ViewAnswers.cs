@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace Microsoft.ML.Contrastive.Tests.KnownAnswers;
 
@@ -22,6 +24,7 @@ internal static partial class ViewAnswers
         ["random_resized_crop_box"] = Box,
         ["multi_crop_box_sides"] = BoxSides,
         ["composed_view"] = Compose,
+        ["patchify"] = Patchify,
     };
 
     private static JsonObject? ResizedCrop(KnownAnswerCase given)
@@ -210,6 +213,40 @@ internal static partial class ViewAnswers
                 return null;
         }
         return new JsonObject { ["float"] = picture.ToJson() };
+    }
+
+    /// <summary>What a vision transformer's first layer sees of a picture, asked by kernels that each copy one number of a patch. The layer's weights stand among the answers.</summary>
+    private static JsonObject Patchify(KnownAnswerCase given)
+    {
+        using var scope = NewDisposeScope();
+        int side = Integer(given.Parameters, "patch");
+        Tensor picture = given.Inputs.GetProperty("picture").ToTensor().permute(2, 0, 1).unsqueeze(0); // [1, C, H, W]
+        (long channels, long height, long width) = (picture.shape[1], picture.shape[2], picture.shape[3]);
+        long numbers = channels * side * side;
+        Tensor channelFirst = Patches(picture, eye(numbers)), firstOfPatch = eye(numbers).narrow(0, 0, 1);
+        Tensor channelLast = channelFirst.view(-1, channels, side * side).transpose(1, 2).flatten(1);
+        Tensor rows = arange(height).view(1, 1, -1, 1).expand(1, channels, -1, width), columns = arange(width).view(1, 1, 1, -1).expand(1, channels, height, -1);
+        Tensor weight = given.Expected.GetProperty("embed_weight_out_c_y_x").ToTensor();
+        return new JsonObject
+        {
+            ["n_patches"] = channelFirst.shape[0],
+            ["patch_top_left_y_x"] = cat([Patches(rows, firstOfPatch), Patches(columns, firstOfPatch)], 1).ToJson(),
+            ["first6_channel_first"] = channelFirst.narrow(1, 0, 6).ToJson(),
+            ["first6_channel_last"] = channelLast.narrow(1, 0, 6).ToJson(),
+            ["full_channel_first"] = channelFirst.ToJson(),
+            ["embed_weight_out_c_y_x"] = weight.ToJson(),
+            ["embedded"] = Patches(picture.div(255), weight).ToJson(),
+        };
+
+        // [patches, outputs], as VisionTransformer lists them.
+        Tensor Patches(Tensor pictures, Tensor kernels)
+        {
+            using var generator = new Generator(1);
+            using var noGradient = no_grad();
+            using var layer = Convolution.Patches(channels, kernels.shape[0], side, generator);
+            layer.state_dict()["weight"].copy_(kernels.view(-1, channels, side, side));
+            return layer.forward(pictures.to(ScalarType.Float32)).flatten(2).transpose(1, 2)[0];
+        }
     }
 
     private static JsonObject InBytes(KnownAnswerCase given, Action<TestPicture> change)
