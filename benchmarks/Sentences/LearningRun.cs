@@ -18,6 +18,7 @@ internal sealed class LearningRun(SentencesOptions options, SentenceData data, L
     {
         TextExample[] examples = [.. Examples()];
         string checkpoints = Path.Combine(options.Out, "checkpoints", FormattableString.Invariant($"{method.Name}-{seed}"));
+        var said = new Said();
         SentenceEmbeddingEstimator estimator = Estimator(new TrainingOptions
         {
             BatchSize = Math.Min(method.BatchSize, Math.Max(2, examples.Length)),
@@ -27,15 +28,17 @@ internal sealed class LearningRun(SentencesOptions options, SentenceData data, L
             SortedBatches = options.SortedBatches,
             CheckpointFolder = checkpoints,
             CheckpointInterval = TimeSpan.FromMinutes(1),
-            Progress = new Said(),
+            Progress = said,
         });
         // Vocabulary and word counts come from all texts that are there, also where few of them are learned from.
         using SentenceEmbeddingTransformer start = estimator.Untrained(View(data.AllTexts.Select(text => new TextExample { Text = text, Positive = text, Negative = text })));
         if (method.From == LearnsFrom.Nothing)
             return SentenceMeasures.Measure(row, texts => Vectors(start, texts), data);
-        long started = Stopwatch.GetTimestamp();
+        var spent = new SpentTime(checkpoints);
+        said.Spent = spent;
         using SentenceEmbeddingTransformer trained = estimator.Fit(View(examples), start);
-        double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
+        double seconds = spent.Seconds;
+        spent.Forget();
         row = SentenceMeasures.Measure(row, texts => Vectors(trained, texts), data) with
         {
             Start = SentenceMeasures.Similarity(texts => Vectors(start, texts), data),
@@ -77,8 +80,11 @@ internal sealed class LearningRun(SentencesOptions options, SentenceData data, L
     {
         private long _last = Stopwatch.GetTimestamp();
 
+        public SpentTime? Spent { get; set; }
+
         public void Report(TrainingProgress value)
         {
+            Spent?.Keep();
             if (Stopwatch.GetElapsedTime(_last) < TimeSpan.FromSeconds(30))
                 return;
             _last = Stopwatch.GetTimestamp();

@@ -34,7 +34,7 @@ internal sealed record SentenceRow
     /// <summary>Of training.</summary>
     public long Steps { get; init; }
 
-    /// <summary>Of training, in the life of the process that ended it.</summary>
+    /// <summary>Of training, also before it was broken off and went on, to a minute.</summary>
     public double Seconds { get; init; }
 
     /// <summary>Why there is no result: a file that was not given.</summary>

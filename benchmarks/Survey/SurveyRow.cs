@@ -25,7 +25,7 @@ internal sealed record SurveyRow
     /// <summary>Of training.</summary>
     public long Steps { get; init; }
 
-    /// <summary>Of training, in the life of the process that ended it.</summary>
+    /// <summary>Of training, also before it was broken off and went on, to a minute.</summary>
     public double Seconds { get; init; }
 
     /// <summary>The most that the process held until the end of training, its pictures included.</summary>

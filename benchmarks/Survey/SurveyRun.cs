@@ -63,9 +63,11 @@ internal sealed class SurveyRun(SurveyOptions options, string method, int seed)
             ContrastiveMethod recipe = method == SurveyOptions.Frozen ? SmallDataSettings.Frozen(facts) : SmallDataSettings.Method(method, facts);
             var training = new TrainingOptions { BatchSize = Batch, KeepFreedMemory = true, Precision = options.Precision, ReportEvery = 1, Progress = clock };
             training = training with { Steps = Steps(recipe, training, clock, train, facts), CheckpointFolder = checkpoints, CheckpointInterval = TimeSpan.FromMinutes(1) };
-            long started = Stopwatch.GetTimestamp();
+            var spent = new SpentTime(checkpoints);
+            clock.Spent = spent;
             encoder = Estimator(recipe, training).Fit(train);
-            (seconds, steps, peak) = (Stopwatch.GetElapsedTime(started).TotalSeconds, training.Steps!.Value, PeakMemory());
+            (seconds, steps, peak) = (spent.Seconds, training.Steps!.Value, PeakMemory());
+            spent.Forget();
         }
         catch (ArgumentException error) when (clock.Reports.Count == 0)
         {
@@ -145,9 +147,13 @@ internal sealed class SurveyRun(SurveyOptions options, string method, int seed)
 
         public List<TimeSpan> Reports { get; } = [];
 
+        /// <summary>Null while steps are only timed.</summary>
+        public SpentTime? Spent { get; set; }
+
         public void Report(TrainingProgress value)
         {
             Reports.Add(_clock.Elapsed);
+            Spent?.Keep();
             if (_clock.Elapsed - _said < TimeSpan.FromSeconds(30))
                 return;
             _said = _clock.Elapsed;

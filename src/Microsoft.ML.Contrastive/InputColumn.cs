@@ -79,8 +79,8 @@ internal enum ColumnKind
 /// <summary>Some rows of an input column, on their way to the network.</summary>
 internal abstract class InputBatch
 {
-    /// <summary>So many parts for each thread are worth that threads take parts for themselves: at the end of a batch some wait.</summary>
-    public const int PartsOfThread = 4;
+    /// <summary>From so many parts for each thread up, threads take parts for themselves.</summary>
+    public const int PartsOfThread = 2;
 
     /// <summary>The first rows as the network takes them, on the CPU, in parts of which each passes it together.</summary>
     /// <param name="rows">At least 1.</param>

@@ -96,20 +96,16 @@ internal sealed class LarsOptimizer(Lars settings, IReadOnlyList<ParameterGroup>
 internal sealed class AdamWOptimizer(AdamW settings, IReadOnlyList<ParameterGroup> groups) : Optimizer
 {
     private readonly Tensor[] _mean = ZerosLike(groups), _square = ZerosLike(groups);
-    private readonly Tensor _steps = zeros(1, ScalarType.Int64);
 
     public override IEnumerable<(string Name, Tensor Value)> State =>
-    [
-        .. _mean.Select((value, i) => ($"mean.{i}", value)), .. _square.Select((value, i) => ($"square.{i}", value)), ("steps", _steps),
-    ];
+        [.. _mean.Select((value, i) => ($"mean.{i}", value)), .. _square.Select((value, i) => ($"square.{i}", value))];
 
     public override void Step(Step step, double rate, double constantRate)
     {
         using var scope = NewDisposeScope();
-        long steps = _steps.add_(1).item<long>();
         foreach ((int i, ParameterGroup group) in Moving(groups, step))
         {
-            long done = steps - group.FrozenSteps; // means of what was frozen are younger
+            long done = step.Index + 1 - group.FrozenSteps; // means of what was frozen are younger
             double correct1 = 1 - Math.Pow(settings.Beta1, done), correct2 = 1 - Math.Pow(settings.Beta2, done);
             double own = group.ConstantRate ? constantRate : rate, decay = DecayOf(settings, group, step);
             if (decay > 0)
