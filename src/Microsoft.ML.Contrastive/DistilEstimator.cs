@@ -151,7 +151,7 @@ public sealed class DistilEstimator : IEstimator<ImageClassifierTransformer>
             using var noGradient = no_grad();
             Normalization own = teacher.Manifest.Pictures().Normalization;
             if (!own.Mean.SequenceEqual(student.Mean) || !own.Deviation.SequenceEqual(student.Deviation))
-                views = views.mul(PerChannel(student.Deviation)).add(PerChannel(student.Mean)).sub(PerChannel(own.Mean)).div(PerChannel(own.Deviation));
+                views = views.mul(PerChannel(student.Deviation)).Plus(PerChannel(student.Mean)).sub(PerChannel(own.Mean)).div(PerChannel(own.Deviation));
             return teacher.Module.forward(views.to(teacher.Device)).to(views.device);
 
             Tensor PerChannel(float[] values) => tensor(values, device: views.device).view(1, -1, 1, 1);

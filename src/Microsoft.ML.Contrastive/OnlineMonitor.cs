@@ -44,7 +44,7 @@ internal sealed class OnlineMonitor : IDisposable
     {
         (_examples, _encoder) = (examples, network.Module);
         _forward = network.Share(); // never released: the learner owns the network
-        _best = full(1, -2, ScalarType.Float64);
+        _best = tensor(new[] { -2.0 });
         _bestStep = zeros(1, ScalarType.Int64);
         using var noGradient = no_grad();
         if (examples.Settings.KeepBest)
@@ -80,8 +80,8 @@ internal sealed class OnlineMonitor : IDisposable
         }
         if (figure > Best)
         {
-            _best.fill_(figure);
-            _bestStep.fill_(done);
+            _best.Fill(figure);
+            _bestStep.Fill(done);
             if (_kept.Count > 0)
                 foreach ((string name, Tensor value) in _encoder.state_dict())
                     _kept[name].copy_(value);

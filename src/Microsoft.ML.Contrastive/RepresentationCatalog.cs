@@ -150,7 +150,7 @@ public sealed class RepresentationCatalog
         (Device device, _) = ContextSettings.ChooseDevice(_ml);
         FeatureRows asked = FeatureRows.Read(_ml, data, nameof(data), queryColumnName, labelColumnName, [], atLeast: 1);
         Tensor known = FeatureRows.Read(_ml, data, nameof(data), candidateColumnName, label: null, [], atLeast: 1).Features;
-        Tensor numbers = (asked.Labels ?? arange(known.shape[0])).to(device);
+        Tensor numbers = (asked.Labels ?? Number.Range(known.shape[0])).to(device);
         return Retrieval.Measure(asked.Features.to(device), known.to(device), numbers, numbers);
     }
 

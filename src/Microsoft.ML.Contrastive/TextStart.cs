@@ -78,7 +78,7 @@ internal sealed record TextStart(TextEncoder Encoder, Tokenizer Tokenizer, Actio
             Tensor rows = tensor(vectors.Values.ToArray()).view(vectors.Words.Count, width);
             long[] ids = [.. vectors.Words.Select(word => (long)tokenizer.Vocabulary.Find(word, "word"))];
             Tensor table = ((TextTransformerModule)module).TokenVectors;
-            table.index_copy_(0, tensor(ids), rows.sub(rows.mean([0])).div(rows.std()).mul(TokenEmbedding.Deviation));
+            table.index_copy_(0, tensor(ids), rows.sub(rows.mean([0])).div(rows.std()).Times(TokenEmbedding.Deviation));
         };
     }
 

@@ -29,7 +29,7 @@ internal sealed record ZeroShotClasses(ClassLabels Labels, ZeroShotSettings Sett
     }
 
     /// <summary>Logits [N, C] from unit vectors of pictures [N, E].</summary>
-    public static Tensor Logits(Tensor images, Tensor classes, ZeroShotSettings settings) => images.mm(classes.t()).mul(settings.Scale).add(settings.Bias);
+    public static Tensor Logits(Tensor images, Tensor classes, ZeroShotSettings settings) => images.mm(classes.t()).Times(settings.Scale).Plus(settings.Bias);
 
     /// <summary>Turns a row's logits into scores, in place, and gives the likeliest class's key, from 1; 0 where they are NaN.</summary>
     public int Decide(Span<float> logits)

@@ -128,7 +128,7 @@ internal sealed record Arithmetic(LinearKernel Linear = LinearKernel.Fastest, bo
     {
         using var scope = NewDisposeScope();
         Tensor output = product(input.to(ScalarType.BFloat16), weight.to(ScalarType.BFloat16)).to(ScalarType.Float32);
-        return (bias is null ? output : output.add_(bias)).MoveToOuterDisposeScope();
+        return (bias is null ? output : output.Add(bias)).MoveToOuterDisposeScope();
     }
 
     /// <summary>Until its end a thread computes in one way; scopes may lie in each other.</summary>
@@ -202,6 +202,6 @@ internal sealed record Arithmetic(LinearKernel Linear = LinearKernel.Fastest, bo
 
         /// <summary>Numbers around 0 that no generator was asked for.</summary>
         private static Tensor Made(long rows, long columns)
-            => arange(rows * columns, ScalarType.Float32).mul(0.7548777).frac().sub(0.5).view(rows, columns).requires_grad_(true);
+            => Number.Range(rows * columns, ScalarType.Float32).Times(0.7548777).frac().Minus(0.5).view(rows, columns).requires_grad_(true);
     }
 }

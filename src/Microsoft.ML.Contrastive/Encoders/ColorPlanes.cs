@@ -43,27 +43,27 @@ internal static class ColorPlanes
     public static Tensor[] FromRgb(Tensor rgb, CmcColorSpace space)
     {
         (Tensor[] planes, (double Mean, double Deviation)[] ranges) = space == CmcColorSpace.Lab ? (Lab(rgb), s_labRanges) : (YCbCr(rgb), s_yCbCrRanges);
-        return [.. planes.Zip(ranges, (plane, range) => plane.sub(range.Mean).div(range.Deviation))];
+        return [.. planes.Zip(ranges, (plane, range) => plane.Minus(range.Mean).Over(range.Deviation))];
     }
 
     /// <summary>RGB [N, 3, ...] from 0 to 1 to L, a and b, each [N, 1, ...]; L from 0 to 100.</summary>
     public static Tensor[] Lab(Tensor rgb)
     {
-        Tensor linear = where(rgb.le(0.04045), rgb.div(12.92), rgb.add(0.055).div(1.055).pow(2.4));
+        Tensor linear = where(rgb.IsAtMost(0.04045), rgb.Over(12.92), rgb.Plus(0.055).Over(1.055).Power(2.4));
         Tensor[] f = [.. Mixed(linear, s_xyz).Select(CompressedLightness)];
-        return [f[1].mul(116).sub(16), f[0].sub(f[1]).mul(500), f[1].sub(f[2]).mul(200)];
+        return [f[1].Times(116).Minus(16), f[0].sub(f[1]).Times(500), f[1].sub(f[2]).Times(200)];
     }
 
     /// <summary>RGB [N, 3, ...] from 0 to 1 to Y, from 16 to 235, and Cb and Cr, from 16 to 240: each [N, 1, ...].</summary>
-    public static Tensor[] YCbCr(Tensor rgb) => [.. Mixed(rgb, s_yCbCr).Zip((int[])[16, 128, 128], (plane, start) => plane.add(start))];
+    public static Tensor[] YCbCr(Tensor rgb) => [.. Mixed(rgb, s_yCbCr).Zip((int[])[16, 128, 128], (plane, start) => plane.Plus(start))];
 
     /// <summary>Each row's weighted sum of the channels.</summary>
     private static IEnumerable<Tensor> Mixed(Tensor picture, double[][] rows)
     {
         Tensor[] channels = picture.split(1, 1);
-        return rows.Select(row => channels[0].mul(row[0]).add(channels[1], alpha: row[1]).add(channels[2], alpha: row[2]));
+        return rows.Select(row => channels[0].Times(row[0]).Plus(channels[1], alpha: row[1]).Plus(channels[2], alpha: row[2]));
     }
 
     /// <summary>A cube root with a straight line near zero, where the root is too steep.</summary>
-    private static Tensor CompressedLightness(Tensor t) => where(t.gt(0.008856), t.clamp(min: 0.001).pow(1.0 / 3), t.mul(7.787).add(16.0 / 116));
+    private static Tensor CompressedLightness(Tensor t) => where(t.IsAbove(0.008856), t.AtLeast(0.001).Power(1.0 / 3), t.Times(7.787).Plus(16.0 / 116));
 }

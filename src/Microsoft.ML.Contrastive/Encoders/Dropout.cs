@@ -36,7 +36,7 @@ internal sealed class Dropout(double probability) : nn.Module<Tensor, Tensor>(na
         using var scope = NewDisposeScope();
         Tensor kept = input.device_type == DeviceType.CPU
             ? Drawn(input.shape, DropoutMask.Key(seed, _asked++)).to(input.dtype)
-            : empty_like(input).bernoulli_(1 - probability, _generator ??= new Generator(seed, input.device)).div_(1 - probability);
+            : empty_like(input).bernoulli_(1 - probability, _generator ??= new Generator(seed, input.device)).Divide(1 - probability);
         return input.mul(kept).MoveToOuterDisposeScope();
     }
 

@@ -24,15 +24,15 @@ internal sealed class FirstBatchNorm : nn.Module<Tensor, Tensor>
     {
         if (training && has_started.item<long>() == 0)
             Start(input);
-        return input.mul(weight).add_(bias);
+        return input.mul(weight).Add(bias);
     }
 
     private void Start(Tensor rows)
     {
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
-        weight.copy_(rows.var([0L], unbiased: false).add(Epsilon).rsqrt());
+        weight.copy_(rows.var([0L], unbiased: false).Plus(Epsilon).rsqrt());
         bias.copy_(rows.mean([0]).mul(weight).neg());
-        has_started.fill_(1);
+        has_started.Fill(1);
     }
 }

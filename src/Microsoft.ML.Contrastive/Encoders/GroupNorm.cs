@@ -46,7 +46,7 @@ internal sealed class GroupNorm : nn.Module<Tensor, Tensor>
     public GroupNorm(long channels, double weightStart = 1)
         : base(nameof(GroupNorm))
     {
-        weight = new Parameter(full(channels, weightStart));
+        weight = new Parameter(zeros(channels).Fill(weightStart));
         bias = new Parameter(zeros(channels));
         _groups = new[] { 16, 8, 4, 2 }.FirstOrDefault(groups => channels % groups == 0, 1);
         RegisterComponents();

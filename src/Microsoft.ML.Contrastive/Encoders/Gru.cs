@@ -36,9 +36,9 @@ internal sealed class Gru : nn.Module<Tensor, Tensor>
         for (int time = 0; time < states.Length; time++)
         {
             Tensor ofState = nn.functional.linear(state, weight_hh, bias_hh);
-            Tensor[] gates = Part(ofInput[time], 0, 2).add(Part(ofState, 0, 2)).sigmoid().chunk(2, 1);
-            Tensor renewed = Part(ofInput[time], 2, 1).addcmul(gates[0], Part(ofState, 2, 1), 1).tanh();
-            states[time] = state = renewed.add(gates[1].mul(state.sub(renewed)));
+            Tensor[] gates = Part(ofInput[time], 0, 2).Plus(Part(ofState, 0, 2)).sigmoid().chunk(2, 1);
+            Tensor renewed = Part(ofInput[time], 2, 1).addcmul(gates[0], Part(ofState, 2, 1), Number.One).tanh();
+            states[time] = state = renewed.Plus(gates[1].mul(state.sub(renewed)));
         }
         return stack(states, 1).MoveToOuterDisposeScope();
 

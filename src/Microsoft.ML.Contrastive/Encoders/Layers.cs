@@ -145,7 +145,7 @@ internal sealed class Convolution : nn.Module<Tensor, Tensor>
     private Tensor Standardized()
     {
         Tensor centred = weight.sub(weight.mean([1, 2, 3], keepdim: true));
-        return centred.mul(centred.pow(2).mean([1, 2, 3], keepdim: true).add(1e-10).rsqrt());
+        return centred.mul(centred.Power(2).mean([1, 2, 3], keepdim: true).Plus(1e-10).rsqrt());
     }
 
     private Tensor Convolve(Tensor input, Tensor kernel, Tensor? bias)
@@ -174,7 +174,7 @@ internal sealed class Convolution : nn.Module<Tensor, Tensor>
     {
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
-        Tensor positions = arange(2 * 2 * 2 * 64, ScalarType.Float32).fmod(7).sub(3).view(2, 2, 2, 64), kernel = arange(512 * 64, ScalarType.Float32).fmod(5).sub(2).view(512, 64);
+        Tensor positions = Number.Range(2 * 2 * 2 * 64, ScalarType.Float32).Modulo(7).Minus(3).view(2, 2, 2, 64), kernel = Number.Range(512 * 64, ScalarType.Float32).Modulo(5).Minus(2).view(512, 64);
         Tensor convolved = nn.functional.conv2d(positions.permute(0, 3, 1, 2), kernel.view(512, 64, 1, 1)).permute(0, 2, 3, 1);
         return !convolved.allclose(nn.functional.linear(positions, kernel));
     }
@@ -197,7 +197,7 @@ internal sealed class BatchNorm : nn.Module<Tensor, Tensor>
     {
         if (affine)
         {
-            weight = new Parameter(full(channels, weightStart));
+            weight = new Parameter(zeros(channels).Fill(weightStart));
             bias = new Parameter(zeros(channels));
             register_parameter(nameof(weight), weight);
             register_parameter(nameof(bias), bias);
@@ -224,11 +224,11 @@ internal sealed class BatchNorm : nn.Module<Tensor, Tensor>
     /// <summary>What it does to a channel in evaluation: x scale + shift, [C] each.</summary>
     public (Tensor Scale, Tensor Shift) ScaleAndShift()
     {
-        Tensor scale = running_var.add(Epsilon).rsqrt();
+        Tensor scale = running_var.Plus(Epsilon).rsqrt();
         if (weight is not null)
             scale = scale.mul(weight);
         Tensor shift = running_mean.mul(scale).neg();
-        return (scale, bias is null ? shift : shift.add(bias));
+        return (scale, bias is null ? shift : shift.Plus(bias));
     }
 
     public override Tensor forward(Tensor input)

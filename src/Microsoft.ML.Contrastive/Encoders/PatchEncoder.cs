@@ -120,7 +120,7 @@ public sealed record PatchEncoder : ImageEncoder
                 starts[i] = draw((int)pictures.shape[axis] - kept + 1);
             long[] column = [starts.Length, 1, 1, 1], along = [1, 1, 1, 1], all = [.. pictures.shape];
             (along[axis], all[axis]) = (kept, kept);
-            Tensor places = tensor(starts, device: pictures.device).view(column).add(arange(kept, ScalarType.Int64, pictures.device).view(along));
+            Tensor places = tensor(starts, device: pictures.device).view(column).Plus(Number.Range(kept, ScalarType.Int64, pictures.device).view(along));
             return pictures.gather(axis, places.expand(all));
         }
 

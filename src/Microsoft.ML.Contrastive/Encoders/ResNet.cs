@@ -219,7 +219,7 @@ internal sealed class ResidualBlock : nn.Module<Tensor, Tensor>
         x = conv2 is Convolution second ? second.Normed(x, bn2!) : conv2.forward(x); // selective kernels have norms of their own
         if (conv3 is not null)
             x = conv3.Normed(bn2 is null ? x : nn.functional.relu(x, inplace: true), bn3!);
-        x = x.add_(downsample?.forward(input) ?? input);
+        x = x.Add(downsample?.forward(input) ?? input);
         return nn.functional.relu(x, inplace: true).MoveToOuterDisposeScope();
     }
 }

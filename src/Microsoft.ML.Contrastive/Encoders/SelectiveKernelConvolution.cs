@@ -34,10 +34,10 @@ internal sealed class SelectiveKernelConvolution : nn.Module<Tensor, Tensor>
     {
         using var scope = NewDisposeScope();
         Tensor[] branches = nn.functional.relu(conv.Normed(input, bn), inplace: true).chunk(2, 1);
-        Tensor whole = branches[0].add(branches[1]).mean([2, 3], keepdim: true);
+        Tensor whole = branches[0].Plus(branches[1]).mean([2, 3], keepdim: true);
         Tensor gate = fc2.forward(nn.functional.relu(fc1.Normed(whole, bn1), inplace: true));
         Tensor shares = nn.functional.softmax(stack(gate.chunk(2, 1)), 0); // [2, N, C, 1, 1]
-        return branches[0].mul(shares[0]).add(branches[1].mul(shares[1])).MoveToOuterDisposeScope();
+        return branches[0].mul(shares[0]).Plus(branches[1].mul(shares[1])).MoveToOuterDisposeScope();
     }
 
     private static long Middle(long channels) => Math.Max(channels / Ratio, LeastMiddle);

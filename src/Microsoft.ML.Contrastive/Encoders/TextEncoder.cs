@@ -122,5 +122,5 @@ internal abstract class TextNetwork(string name) : nn.Module<Tensor, Tensor>(nam
     }
 
     /// <summary>1 for a token, 0 for a filler: [N, T] of bool.</summary>
-    public static Tensor MaskOf(Tensor tokens) => tokens.ge(0);
+    public static Tensor MaskOf(Tensor tokens) => tokens.IsAtLeast(0);
 }

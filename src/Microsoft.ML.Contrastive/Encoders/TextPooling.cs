@@ -53,28 +53,28 @@ internal static class TextPoolings
     {
         if (hidden.dim() != 3 || mask.dim() != 2 || mask.shape[0] != hidden.shape[0] || mask.shape[1] != hidden.shape[1])
             throw new ArgumentException($"Token vectors must be [N, T, H] and their mask [N, T], not [{string.Join(", ", hidden.shape)}] and [{string.Join(", ", mask.shape)}].", nameof(mask));
-        Tensor real = mask.ne(0), weights = real.to(hidden.dtype);
+        Tensor real = mask.IsNot(0), weights = real.to(hidden.dtype);
         return mode switch
         {
             TextPooling.Cls => At(hidden, real.to(ScalarType.Int64).argmax(1)),
             TextPooling.LastToken => At(hidden, real.to(ScalarType.Int64).cumsum(1).argmax(1)),
-            TextPooling.Max => hidden.masked_fill(real.logical_not().unsqueeze(2), double.NegativeInfinity).amax([1L]),
+            TextPooling.Max => hidden.Filled(real.logical_not().unsqueeze(2), double.NegativeInfinity).amax([1L]),
             TextPooling.Mean => Weighted(hidden, weights),
             TextPooling.MeanSqrt => Weighted(hidden, weights).mul(weights.sum(1, keepdim: true).sqrt()),
-            TextPooling.WeightedMean => Weighted(hidden, weights.mul(arange(1, mask.shape[1] + 1, hidden.dtype, hidden.device))),
+            TextPooling.WeightedMean => Weighted(hidden, weights.mul(Number.Range(1, mask.shape[1] + 1, hidden.dtype, hidden.device))),
             _ => throw new ArgumentOutOfRangeException(nameof(mode), mode, "There is no such pooling of one layer."),
         };
     }
 
     /// <summary>The mean over tokens of the mean of two layers' vectors.</summary>
-    public static Tensor MeanOfTwo(Tensor first, Tensor last, Tensor mask) => Pool(first.add(last).div(2), mask, TextPooling.Mean);
+    public static Tensor MeanOfTwo(Tensor first, Tensor last, Tensor mask) => Pool(first.Plus(last).Over(2), mask, TextPooling.Mean);
 
     /// <summary>The mean over tokens with a weight for each; zeros where all weights are 0.</summary>
     /// <param name="hidden">[N, T, H].</param>
     /// <param name="weights">[N, T], at least 0; what stands at places of weight 0 changes nothing.</param>
     public static Tensor Weighted(Tensor hidden, Tensor weights)
         // Zeros at masked places and not products with 0: what is there may be no number.
-        => hidden.masked_fill(weights.eq(0).unsqueeze(2), 0).mul(weights.unsqueeze(2)).sum(1).div(weights.sum(1, keepdim: true).clamp_min(1e-9));
+        => hidden.Filled(weights.Is(0).unsqueeze(2), 0).mul(weights.unsqueeze(2)).sum(1).div(weights.sum(1, keepdim: true).AtLeast(1e-9));
 
     /// <summary>The first place of each row's largest id, where CLIP's text vector is read: its closing token has the largest of all.</summary>
     /// <param name="ids">[N, T] of int64.</param>
@@ -82,8 +82,8 @@ internal static class TextPoolings
     {
         // argmax says nothing about equals: the rows that CLIP's Hugging Face form fills with closing tokens have several.
         Tensor isLargest = ids.eq(ids.amax([1L], keepdim: true));
-        Tensor places = arange(ids.shape[1], device: ids.device).expand_as(ids);
-        return places.masked_fill(isLargest.logical_not(), ids.shape[1]).amin([1L]);
+        Tensor places = Number.Range(ids.shape[1], device: ids.device).expand_as(ids);
+        return places.Filled(isLargest.logical_not(), ids.shape[1]).amin([1L]);
     }
 
     /// <summary>Each row's vector at its place [N].</summary>

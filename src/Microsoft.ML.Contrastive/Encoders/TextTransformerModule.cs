@@ -37,7 +37,7 @@ internal sealed class TextTransformerModule : TextNetwork
     public static Tensor PositionsOf(Tensor mask, long offset)
     {
         Tensor real = mask.to(ScalarType.Int64);
-        return real.cumsum(1).mul(real).add(offset - 1).clamp_min(0);
+        return real.cumsum(1).mul(real).Plus(offset - 1).AtLeast(0);
     }
 
     public override Tensor Represent(Tensor embedded, Tensor tokens)
@@ -76,7 +76,7 @@ internal static class Activations
     {
         TextActivation.Gelu => is_grad_enabled() ? nn.functional.gelu(x) : x.gelu_(),
         TextActivation.GeluTanh => GeluTanh(x),
-        TextActivation.QuickGelu => x.mul(x.mul(1.702).sigmoid()),
+        TextActivation.QuickGelu => x.mul(x.Times(1.702).sigmoid()),
         TextActivation.Relu => x.relu(),
         TextActivation.Silu => x.mul(x.sigmoid()),
         TextActivation.Tanh => x.tanh(),
@@ -84,7 +84,7 @@ internal static class Activations
         _ => throw new ArgumentOutOfRangeException(nameof(activation), activation, "There is no such activation."),
     };
 
-    private static Tensor GeluTanh(Tensor x) => x.pow(3).mul(0.044715).add(x).mul(Math.Sqrt(2 / Math.PI)).tanh().add(1).mul(x).mul(0.5);
+    private static Tensor GeluTanh(Tensor x) => x.Power(3).Times(0.044715).Plus(x).Times(Math.Sqrt(2 / Math.PI)).tanh().Plus(1).mul(x).Times(0.5);
 }
 
 /// <summary>A row of a table for each index; rows start normal.</summary>
@@ -136,9 +136,9 @@ internal sealed class TokenEmbedding : nn.Module<Tensor, Tensor, Tensor>
     public override Tensor forward(Tensor tokens, Tensor positions)
     {
         using var scope = NewDisposeScope();
-        Tensor sum = word_embeddings.forward(tokens.clamp_min(0)).add(position_embeddings.forward(positions));
+        Tensor sum = word_embeddings.forward(tokens.AtLeast(0)).Plus(position_embeddings.forward(positions));
         if (token_type_embeddings is not null)
-            sum = sum.add(token_type_embeddings.Weight[0]);
+            sum = sum.Plus(token_type_embeddings.Weight[0]);
         return dropout.forward(LayerNorm.forward(sum)).MoveToOuterDisposeScope();
     }
 }
@@ -161,12 +161,12 @@ internal sealed class TokenLayers : nn.Module
 
     public TokenStates States(Tensor embedded, Tensor mask)
     {
-        Tensor bias = zeros([1], embedded.dtype, embedded.device).masked_fill(mask.logical_not(), double.NegativeInfinity).unsqueeze(1).unsqueeze(2); // [N, 1, 1, T]
+        Tensor bias = zeros([1], embedded.dtype, embedded.device).Filled(mask.logical_not(), double.NegativeInfinity).unsqueeze(1).unsqueeze(2); // [N, 1, 1, T]
         if (relative_attention_bias is not null)
         {
-            Tensor place = arange(mask.shape[1], device: mask.device);
+            Tensor place = Number.Range(mask.shape[1], device: mask.device);
             Tensor distances = place.unsqueeze(0).sub(place.unsqueeze(1)); // [query, key]
-            bias = bias.add(relative_attention_bias.forward(Buckets(distances)).permute(2, 0, 1).unsqueeze(0)); // [N, heads, T, T]
+            bias = bias.Plus(relative_attention_bias.forward(Buckets(distances)).permute(2, 0, 1).unsqueeze(0)); // [N, heads, T, T]
         }
         (Tensor? first, Tensor beforeLast, Tensor last) = (null, embedded, embedded);
         foreach (TokenLayer each in layer)
@@ -185,8 +185,8 @@ internal sealed class TokenLayers : nn.Module
     {
         const int half = TextTransformer.RelativeBuckets / 2, exact = half / 2, farthest = 128;
         Tensor length = distances.abs();
-        Tensor far = length.clamp_min(1).to(ScalarType.Float32).div(exact).log().div(Math.Log((double)farthest / exact)).mul(half - exact).to(ScalarType.Int64).add(exact).clamp_max(half - 1);
-        return where(length.lt(exact), length, far).add(distances.gt(0).to(ScalarType.Int64).mul(half));
+        Tensor far = length.AtLeast(1).to(ScalarType.Float32).Over(exact).log().Over(Math.Log((double)farthest / exact)).Times(half - exact).to(ScalarType.Int64).Plus(exact).AtMost(half - 1);
+        return where(length.IsBelow(exact), length, far).Plus(distances.IsAbove(0).to(ScalarType.Int64).Times(half));
     }
 }
 
@@ -242,7 +242,7 @@ internal sealed class TokenAttention : nn.Module<Tensor, Tensor, Tensor>
         (long rows, long tokens, long width) = (input.shape[0], input.shape[1], input.shape[2]);
         (Tensor query, Tensor key, Tensor value) = (Heads("query"), Heads("key"), Heads("value"));
         Tensor mixed = dropout.IsActive
-            ? dropout.forward(query.matmul(key.transpose(2, 3)).div(Math.Sqrt((double)width / _heads)).add(bias).softmax(-1)).matmul(value)
+            ? dropout.forward(query.matmul(key.transpose(2, 3)).Over(Math.Sqrt((double)width / _heads)).Plus(bias).softmax(-1)).matmul(value)
             : nn.functional.scaled_dot_product_attention(query, key, value, bias.expand(rows, bias.shape[1], tokens, tokens));
         return output.forward(mixed.transpose(1, 2).reshape(rows, tokens, width), input).MoveToOuterDisposeScope();
 
@@ -270,7 +270,7 @@ internal sealed class Residual : nn.Module<Tensor, Tensor, Tensor>
     public override Tensor forward(Tensor input, Tensor other)
     {
         using var scope = NewDisposeScope();
-        return LayerNorm.forward(dropout.forward(dense.forward(input)).add_(other)).MoveToOuterDisposeScope();
+        return LayerNorm.forward(dropout.forward(dense.forward(input)).Add(other)).MoveToOuterDisposeScope();
     }
 }
 

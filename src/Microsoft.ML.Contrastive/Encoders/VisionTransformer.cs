@@ -156,7 +156,7 @@ internal sealed class VisionTransformerModule : nn.Module<Tensor, Tensor>
         using var scope = NewDisposeScope();
         Tensor patches = patch_embed.forward(input); // [N, D, rows, columns]
         Tensor x = cat([cls_token.expand(input.shape[0], 1, -1), patches.flatten(2).transpose(1, 2)], 1);
-        x = blocks.forward(x.add(Positions(patches.shape[2], patches.shape[3])));
+        x = blocks.forward(x.Plus(Positions(patches.shape[2], patches.shape[3])));
         return norm.forward(x.select(1, 0)).MoveToOuterDisposeScope();
     }
 
@@ -167,11 +167,11 @@ internal sealed class VisionTransformerModule : nn.Module<Tensor, Tensor>
     internal static Tensor SinCosPositions(long rows, long columns, long size, bool publishedOrder)
     {
         using var scope = NewDisposeScope();
-        Tensor frequency = pow(10_000, arange(size / 4, ScalarType.Float64).mul(-4.0 / size));
-        Tensor place = arange(rows * columns, ScalarType.Int64);
+        Tensor frequency = pow(10_000, Number.Range(size / 4, ScalarType.Float64).Times(-4.0 / size));
+        Tensor place = Number.Range(rows * columns, ScalarType.Int64);
         (Tensor x, Tensor y) = publishedOrder
-            ? (place.div(rows, RoundingMode.floor), place.remainder(rows))
-            : (place.remainder(columns), place.div(columns, RoundingMode.floor));
+            ? (place.Over(rows, RoundingMode.floor), place.Modulo(rows))
+            : (place.Modulo(columns), place.Over(columns, RoundingMode.floor));
         Tensor ofX = outer(x.to(ScalarType.Float64), frequency), ofY = outer(y.to(ScalarType.Float64), frequency);
         return cat([ofX.sin(), ofX.cos(), ofY.sin(), ofY.cos()], 1).MoveToOuterDisposeScope();
     }
@@ -257,8 +257,8 @@ internal sealed class TransformerBlock : nn.Module<Tensor, Tensor>
     public override Tensor forward(Tensor input)
     {
         using var scope = NewDisposeScope();
-        Tensor x = input.add(attn.forward(norm1.forward(input)));
-        return x.add(mlp.forward(norm2.forward(x))).MoveToOuterDisposeScope();
+        Tensor x = input.Plus(attn.forward(norm1.forward(input)));
+        return x.Plus(mlp.forward(norm2.forward(x))).MoveToOuterDisposeScope();
     }
 }
 

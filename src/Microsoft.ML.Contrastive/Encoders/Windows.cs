@@ -153,7 +153,7 @@ internal sealed class CausalGrid : nn.Module<Tensor, Tensor>
             using var scope = NewDisposeScope();
             Tensor hidden = nn.functional.relu(narrow.forward(norm.forward(input)));
             hidden = nn.functional.relu(above.forward(nn.functional.pad(hidden, TwoRowsAbove)));
-            return input.add(wide.forward(hidden)).MoveToOuterDisposeScope();
+            return input.Plus(wide.forward(hidden)).MoveToOuterDisposeScope();
         }
     }
 }

@@ -86,14 +86,14 @@ internal sealed class WordVectorModule : TextNetwork
     /// <summary>What each word weighs; 0 for one that is left out: [V].</summary>
     public Tensor Weights => weights;
 
-    public override Tensor Embed(Tensor tokens, Tensor? positions = null) => Table.Rows(vectors, tokens.clamp_min(0));
+    public override Tensor Embed(Tensor tokens, Tensor? positions = null) => Table.Rows(vectors, tokens.AtLeast(0));
 
     public override Tensor PositionsOf(Tensor tokens) => MaskOf(tokens).to(ScalarType.Int64).cumsum(1);
 
     public override Tensor Represent(Tensor embedded, Tensor tokens)
     {
         using var scope = NewDisposeScope();
-        Tensor mean = TextPoolings.Weighted(embedded, weights[tokens.clamp_min(0)].mul(MaskOf(tokens).to(embedded.dtype)));
+        Tensor mean = TextPoolings.Weighted(embedded, weights[tokens.AtLeast(0)].mul(MaskOf(tokens).to(embedded.dtype)));
         return (_normalizes ? nn.functional.normalize(mean) : mean).MoveToOuterDisposeScope();
     }
 }

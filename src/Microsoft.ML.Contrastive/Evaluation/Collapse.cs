@@ -33,13 +33,13 @@ public static class Collapse
         Tensor wide = rows.detach().to(ScalarType.Float64);
         // The smaller of the two products has the same singular values, squared.
         Tensor product = wide.shape[0] < wide.shape[1] ? wide.mm(wide.t()) : wide.t().mm(wide);
-        Tensor values = linalg.eigvalsh(product).clamp_min(0).sqrt();
+        Tensor values = linalg.eigvalsh(product).AtLeast(0).sqrt();
         double total = values.sum().item<double>();
         if (total == 0)
             return 1; // all rows are zero: one point
-        Tensor shares = values.div(total);
+        Tensor shares = values.Over(total);
         return Math.Exp(-xlogy(shares, shares).sum().item<double>());
     }
 
-    private static Tensor xlogy(Tensor x, Tensor y) => x.mul(y.clamp_min(1e-300).log()); // 0 log 0 = 0
+    private static Tensor xlogy(Tensor x, Tensor y) => x.mul(y.AtLeast(1e-300).log()); // 0 log 0 = 0
 }

@@ -72,7 +72,7 @@ public sealed class LinearProbe : IDisposable
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         Tensor mean = rows.mean([0]), deviation = rows.std(0, unbiased: false);
-        Tensor scale = maximum(deviation, deviation.max().mul(1e-6).clamp_min(1e-12)).reciprocal(); // a channel that never changes stays at 0
+        Tensor scale = maximum(deviation, deviation.max().Times(1e-6).AtLeast(1e-12)).reciprocal(); // a channel that never changes stays at 0
         Tensor standard = rows.sub(mean).mul_(scale);
 
         double[] rates = [.. options.LearningRates], accuracies = [];
@@ -105,7 +105,7 @@ public sealed class LinearProbe : IDisposable
             throw new ArgumentException($"rows must be [N, {_mean.shape[0]}], not [{string.Join(", ", rows.shape)}].", nameof(rows));
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        return rows.sub(_mean).mul_(_scale).mm(_weight).add_(_bias).MoveToOuterDisposeScope();
+        return rows.sub(_mean).mul_(_scale).mm(_weight).Add(_bias).MoveToOuterDisposeScope();
     }
 
     /// <summary>The likeliest class of each row: [N], Int64.</summary>
@@ -144,12 +144,12 @@ public sealed class LinearProbe : IDisposable
                 Tensor places = tensor(order[start..(start + batch)], device: rows.device);
                 Tensor input = rows.index_select(0, places);
                 // Of the mean cross-entropy by the logits: (softmax - wanted) / N.
-                Tensor error = Logits(input, weight, bias, rates.Length).softmax(2).sub_(wanted.index_select(0, places)).div_(batch).reshape(batch, outputs);
-                weightMotion.mul_(options.Momentum).add_(input.t().mm(error)).add_(weight, alpha: options.WeightDecay);
-                biasMotion.mul_(options.Momentum).add_(error.sum(0));
+                Tensor error = Logits(input, weight, bias, rates.Length).softmax(2).sub_(wanted.index_select(0, places)).Divide(batch).reshape(batch, outputs);
+                weightMotion.Scale(options.Momentum).Add(input.t().mm(error)).AddScaled(weight, options.WeightDecay);
+                biasMotion.Scale(options.Momentum).Add(error.sum(0));
                 double now = 0.5 * (1 + Math.Cos(Math.PI * step / steps));
-                weight.sub_(weightMotion.mul(rate).mul_(now));
-                bias.sub_(biasMotion.mul(rate).mul_(now));
+                weight.sub_(weightMotion.mul(rate).Scale(now));
+                bias.sub_(biasMotion.mul(rate).Scale(now));
             }
         }
         return (weight, bias);
@@ -157,7 +157,7 @@ public sealed class LinearProbe : IDisposable
 
     /// <summary>[N, R, C].</summary>
     private static Tensor Logits(Tensor rows, Tensor weight, Tensor bias, int rates)
-        => rows.mm(weight).add_(bias).reshape(rows.shape[0], rates, -1);
+        => rows.mm(weight).Add(bias).reshape(rows.shape[0], rates, -1);
 
     private static double[] Accuracies(Tensor logits, Tensor labels)
     {

@@ -48,7 +48,7 @@ internal static class Neighbours
         var pairs = new List<NearPair>();
         foreach ((long start, Tensor cosines) in Cosines(rows, rows))
         {
-            Tensor near = cosines.triu(start + 1).ge(cosine).logical_and(ones_like(cosines, ScalarType.Bool).triu(start + 1)).nonzero();
+            Tensor near = cosines.triu(start + 1).IsAtLeast(cosine).logical_and(ones_like(cosines, ScalarType.Bool).triu(start + 1)).nonzero();
             if (pairs.Count + near.shape[0] > most)
                 throw new InvalidOperationException($"More than {most} pairs of rows have a cosine of {cosine} and more: choose a higher one.");
             long[] places = Numbers<long>(near);

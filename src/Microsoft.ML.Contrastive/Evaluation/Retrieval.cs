@@ -52,7 +52,7 @@ public static class Retrieval
         using var noGradient = no_grad();
         Tensor unit = normalize(queries), others = normalize(candidates).t();
         long count = unit.shape[0], step = Math.Max(1, PairsAtOnce / candidates.shape[0]), nearest = Math.Min(Cutoff, candidates.shape[0]);
-        Tensor discounts = arange(2, nearest + 2, ScalarType.Float64, unit.device).log2().reciprocal(), ideal = discounts.cumsum(0);
+        Tensor discounts = Number.Range(2, nearest + 2, ScalarType.Float64, unit.device).log2().reciprocal(), ideal = discounts.cumsum(0);
         var ranks = new List<long>();
         double gains = 0;
         for (long start = 0; start < count; start += step)
@@ -63,13 +63,13 @@ public static class Retrieval
             if (rights.min().item<long>() == 0)
                 throw new ArgumentException($"Query {start + rights.argmin().item<long>()} has no candidate with its number.", nameof(queryIds));
             Tensor similarity = unit.narrow(0, start, taken).mm(others);
-            Tensor best = similarity.masked_fill(isRight.logical_not(), double.NegativeInfinity).amax([1L], keepdim: true);
-            ranks.AddRange(MemoryMarshal.Cast<byte, long>(similarity.ge(best).logical_and(isRight.logical_not()).sum(1).add(1).cpu().contiguous().bytes));
+            Tensor best = similarity.Filled(isRight.logical_not(), double.NegativeInfinity).amax([1L], keepdim: true);
+            ranks.AddRange(MemoryMarshal.Cast<byte, long>(similarity.ge(best).logical_and(isRight.logical_not()).sum(1).Plus(1).cpu().contiguous().bytes));
             // Sorted with wrong ones first among equals: two stable sorts, the second by similarity.
             Tensor wrongFirst = isRight.to(ScalarType.Int64).sort(1, stable: true).Indices;
             Tensor order = similarity.gather(1, wrongFirst).sort(1, descending: true, stable: true).Indices.narrow(1, 0, nearest);
             Tensor gain = isRight.gather(1, wrongFirst.gather(1, order)).to(ScalarType.Float64).mul(discounts).sum(1);
-            gains += gain.div(ideal.index_select(0, rights.clamp_max(nearest).sub(1))).sum().item<double>();
+            gains += gain.div(ideal.index_select(0, rights.AtMost(nearest).Minus(1))).sum().item<double>();
         }
         return new([.. ranks], (int)candidates.shape[0]) { NdcgAt10 = gains / count };
     }

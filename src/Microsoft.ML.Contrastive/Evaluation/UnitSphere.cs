@@ -24,7 +24,7 @@ public static class UnitSphere
         if (second.shape[0] != first.shape[0])
             throw new ArgumentException($"second must have {first.shape[0]} rows like first, not {second.shape[0]}.", nameof(second));
         RowCheck.Positive(alpha);
-        return normalize(first).sub(normalize(second)).norm(1, keepdim: false, p: 2).pow(alpha).mean();
+        return normalize(first).sub(normalize(second)).norm(1, keepdim: false, p: 2).Power(alpha).mean();
     }
 
     /// <summary>
@@ -46,10 +46,10 @@ public static class UnitSphere
         {
             long taken = Math.Min(step, count - start);
             // exp(-t (2 - 2 cosine)); each row's pair with itself is put out by an infinite distance.
-            Tensor exponents = unit.narrow(0, start, taken).mm(unit.t()).sub(1).mul(2 * t)
-                .masked_fill(eye(taken, count, ScalarType.Bool, unit.device).roll(start, 1), double.NegativeInfinity);
-            sum = sum.add(exponents.exp().sum(ScalarType.Float64));
+            Tensor exponents = unit.narrow(0, start, taken).mm(unit.t()).Minus(1).Times(2 * t)
+                .Filled(eye(taken, count, ScalarType.Bool, unit.device).roll(start, 1), double.NegativeInfinity);
+            sum = sum.Plus(exponents.exp().sum(ScalarType.Float64));
         }
-        return sum.div((double)count * (count - 1)).log().squeeze(0).MoveToOuterDisposeScope();
+        return sum.Over((double)count * (count - 1)).log().squeeze(0).MoveToOuterDisposeScope();
     }
 }

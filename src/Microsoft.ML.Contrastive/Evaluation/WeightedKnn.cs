@@ -22,7 +22,7 @@ public static class WeightedKnn
     /// <param name="temperature">t, above 0; in single precision the votes overflow below about 0.012, where <see cref="Predict"/> still serves.</param>
     /// <exception cref="ArgumentException">A shape does not fit, or a number is out of its range.</exception>
     public static Tensor Votes(Tensor query, Tensor bank, Tensor bankLabels, int classes, int k, double temperature)
-        => InChunks(query, bank, bankLabels, classes, k, temperature, (cosines, labels) => Sum(cosines.div(temperature).exp_(), labels, classes));
+        => InChunks(query, bank, bankLabels, classes, k, temperature, (cosines, labels) => Sum(cosines.Over(temperature).exp_(), labels, classes));
 
     /// <summary>The class with most votes of each row: [N], Int64.</summary>
     /// <inheritdoc cref="Votes"/>
@@ -31,7 +31,7 @@ public static class WeightedKnn
         {
             // A factor that all votes of a row share changes nothing: the nearest has one vote, so that none overflows.
             Tensor nearest = cosines.narrow(1, 0, 1);
-            return Sum(cosines.sub(nearest).div_(temperature).exp_(), labels, classes).argmax(1);
+            return Sum(cosines.sub(nearest).Divide(temperature).exp_(), labels, classes).argmax(1);
         });
 
     private static Tensor Sum(Tensor votes, Tensor labels, int classes)

@@ -37,6 +37,6 @@ public sealed class Centre : nn.Module
             throw new ArgumentException($"Rows must be [N, {mean.shape[0]}], not [{string.Join(", ", rows.shape)}].", nameof(rows));
         using var noGradient = no_grad();
         using Tensor now = rows.mean([0]);
-        mean.mul_(_momentum).add_(now, alpha: 1 - _momentum);
+        mean.Scale(_momentum).AddScaled(now, 1 - _momentum);
     }
 }

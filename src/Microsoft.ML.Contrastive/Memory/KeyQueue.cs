@@ -58,7 +58,7 @@ public sealed class KeyQueue : nn.Module
             keys.narrow(0, row, run).copy_(batch.narrow(0, done, run));
             done += run;
         }
-        pointer.fill_((start + count) % length);
-        filled?.fill_(Math.Min(length, Count + count));
+        pointer.Fill((start + count) % length);
+        filled?.Fill(Math.Min(length, Count + count));
     }
 }

@@ -56,7 +56,7 @@ public sealed class MemoryBank : nn.Module
     public Tensor Holds(Tensor indices)
     {
         using Tensor found = Lookup(indices);
-        return found.count_nonzero([1]).gt(0);
+        return found.count_nonzero([1]).IsAbove(0);
     }
 
     /// <summary>Moves the rows at <paramref name="indices"/> towards <paramref name="features"/>; all others stay as they are.</summary>
@@ -74,7 +74,7 @@ public sealed class MemoryBank : nn.Module
             throw new ArgumentOutOfRangeException(nameof(momentum), momentum, "The momentum must be from 0 to 1.");
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        Tensor moved = rows.index_select(0, indices).mul_(momentum).add_(nn.functional.normalize(features), alpha: 1 - momentum);
+        Tensor moved = rows.index_select(0, indices).Scale(momentum).AddScaled(nn.functional.normalize(features), 1 - momentum);
         rows.index_copy_(0, indices, nn.functional.normalize(moved));
     }
 

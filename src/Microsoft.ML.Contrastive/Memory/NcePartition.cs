@@ -42,7 +42,7 @@ internal sealed class PartitionConstant : nn.Module
         : base(nameof(PartitionConstant))
     {
         _momentum = settings.Momentum;
-        log_z = full([], Math.Log(settings.Start ?? double.NaN)).DetachFromDisposeScope();
+        log_z = tensor((float)Math.Log(settings.Start ?? double.NaN)).DetachFromDisposeScope();
         RegisterComponents();
     }
 
@@ -51,7 +51,7 @@ internal sealed class PartitionConstant : nn.Module
     {
         using var noGradient = no_grad();
         Tensor moved = _momentum == 1 ? log_z
-            : logaddexp(log_z.add(Math.Log(_momentum)), logEstimate.add(Math.Log(1 - _momentum)));
+            : logaddexp(log_z.Plus(Math.Log(_momentum)), logEstimate.Plus(Math.Log(1 - _momentum)));
         return _next = where(log_z.isnan(), logEstimate, moved);
     }
 

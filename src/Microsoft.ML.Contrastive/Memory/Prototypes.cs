@@ -33,7 +33,7 @@ public sealed class Prototypes : nn.Module
     {
         using var noGradient = no_grad();
         using Tensor lengths = weight.norm(1, keepdim: true);
-        weight.div_(lengths.clamp_min_(1e-12));
+        weight.div_(lengths.Raise(1e-12));
     }
 
     /// <summary>Similarity [N, K] of rows [N, D] to the prototypes: the cosine, as the rows are made unit here.</summary>

@@ -27,7 +27,7 @@ internal sealed class ChunkStatistics : IDisposable
         _gathered++;
         foreach ((Tensor running, Tensor before, Tensor sum) in _statistics)
         {
-            sum.add_(running);
+            sum.Add(running);
             running.copy_(before);
         }
     }
@@ -36,7 +36,7 @@ internal sealed class ChunkStatistics : IDisposable
     public void TakeMean()
     {
         foreach ((_, Tensor before, Tensor sum) in _statistics)
-            before.copy_(sum.div_(_gathered));
+            before.copy_(sum.Divide(_gathered));
     }
 
     public void Dispose()

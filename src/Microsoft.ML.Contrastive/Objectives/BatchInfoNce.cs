@@ -17,11 +17,11 @@ public static class BatchInfoNce
     /// <param name="key">[N, D], row i from the same example; rows are made unit, no gradient.</param>
     /// <param name="temperature">t, above 0; 1 for ResNet-50 and 0.2 for ViT in the paper.</param>
     public static Tensor Loss(Tensor query, Tensor key, double temperature)
-        => InBatchContrast.Loss(query, key.detach(), temperature).mul(2 * temperature);
+        => InBatchContrast.Loss(query, key.detach(), temperature).Times(2 * temperature);
 
     /// <summary>Both directions added, as published: each view's query looks for the other view's key.</summary>
     public static Tensor Symmetric(Tensor query1, Tensor query2, Tensor key1, Tensor key2, double temperature)
-        => Loss(query1, key2, temperature).add(Loss(query2, key1, temperature));
+        => Loss(query1, key2, temperature).Plus(Loss(query2, key1, temperature));
 
     /// <summary>The symmetric loss when all similarities are equal: 4 t ln N.</summary>
     public static double FlatLoss(long rows, double temperature) => 4 * temperature * Math.Log(rows);

@@ -28,7 +28,7 @@ public static class ClipContrast
         {
             ShapeCheck.Indices(captionIds, images.shape[0]);
             Tensor others = eye(images.shape[0], dtype: ScalarType.Bool, device: images.device).logical_not();
-            logits = logits.masked_fill(captionIds.unsqueeze(1).eq(captionIds).logical_and(others), double.NegativeInfinity);
+            logits = logits.Filled(captionIds.unsqueeze(1).eq(captionIds).logical_and(others), double.NegativeInfinity);
         }
         return InBatchContrast.BothWays(logits);
     }

@@ -44,13 +44,13 @@ public static class CpcInfoNce
 
         if (candidates == CpcCandidates.AllPositions)
         {
-            Tensor all = arange(examples * rows * columns, device: positions.device).view(examples, rows, columns);
+            Tensor all = Number.Range(examples * rows * columns, device: positions.device).view(examples, rows, columns);
             return cross_entropy(
                 predictions.reshape(-1, size).mm(positions.reshape(-1, size).t()), all.narrow(1, firstRow, predicted).reshape(-1));
         }
         Tensor own = positions.narrow(1, firstRow, predicted);
         Tensor logits = ByPlace(predictions).bmm(ByPlace(own).transpose(1, 2)); // [P * C, N, N]
-        return cross_entropy(logits.reshape(-1, examples), arange(examples, device: positions.device).repeat(predicted * columns));
+        return cross_entropy(logits.reshape(-1, examples), Number.Range(examples, device: positions.device).repeat(predicted * columns));
 
         Tensor ByPlace(Tensor vectors) => vectors.permute(1, 2, 0, 3).reshape(-1, examples, size);
     }

@@ -37,10 +37,10 @@ public static class CrossViewEntropy
             Tensor[] others = [.. targets.Where((_, target) => target != view).Select(target => target.detach())];
             if (others.Length == 0)
                 continue;
-            Tensor part = others.Aggregate((total, next) => total.add(next)).mul(log_softmax(own.div(temperature), 1)).sum();
-            sum = sum is null ? part : sum.add(part);
+            Tensor part = others.Aggregate((total, next) => total.Plus(next)).mul(log_softmax(own.Over(temperature), 1)).sum();
+            sum = sum is null ? part : sum.Plus(part);
         }
-        return sum!.div(-(double)terms * targets[0].shape[0]);
+        return sum!.Over(-(double)terms * targets[0].shape[0]);
     }
 
     /// <summary>How many pairs of a target and another view are averaged.</summary>

@@ -21,7 +21,7 @@ public static class Distillation
     {
         ShapeCheck.SameMatrices(student, teacher);
         ShapeCheck.Positive(temperature);
-        return softmax(teacher.detach().div(temperature), 1).mul(log_softmax(student.div(temperature), 1)).sum(1).neg();
+        return softmax(teacher.detach().Over(temperature), 1).mul(log_softmax(student.Over(temperature), 1)).sum(1).neg();
     }
 
     /// <summary>(1 - a) <see cref="LabelCrossEntropy"/> + a <see cref="Loss"/> (equation 3): the first over rows with a label, the second over all.</summary>
@@ -34,6 +34,6 @@ public static class Distillation
     {
         if (!(weight >= 0 && weight <= 1))
             throw new ArgumentOutOfRangeException(nameof(weight), weight, "The weight of distillation must be from 0 to 1.");
-        return LabelCrossEntropy.Loss(student, labels).mul(1 - weight).add(Loss(student, teacher, temperature).mul(weight));
+        return LabelCrossEntropy.Loss(student, labels).Times(1 - weight).Plus(Loss(student, teacher, temperature).Times(weight));
     }
 }

@@ -49,14 +49,14 @@ public static class InBatchContrast
         {
             if (excluded.dtype != ScalarType.Bool || !excluded.shape.AsSpan().SequenceEqual(own.shape))
                 throw new ArgumentException($"What is excluded must be [{own.shape[0]}, {own.shape[1]}] of bool, not [{string.Join(", ", excluded.shape)}] of {excluded.dtype}.", nameof(excluded));
-            own = own.masked_fill(excluded, double.NegativeInfinity);
+            own = own.Filled(excluded, double.NegativeInfinity);
         }
         var columns = new List<Tensor> { own };
         if (hardNegatives is not null)
         {
             ShapeCheck.SameMatrices(anchors, hardNegatives);
             Tensor negatives = Against(hardNegatives);
-            columns.Add(hardNegativeWeight == 0 ? negatives : negatives.add(eye(anchors.shape[0], dtype: anchors.dtype, device: anchors.device), alpha: hardNegativeWeight));
+            columns.Add(hardNegativeWeight == 0 ? negatives : negatives.Plus(eye(anchors.shape[0], dtype: anchors.dtype, device: anchors.device), alpha: hardNegativeWeight));
         }
         if (queue is not null)
         {
@@ -65,7 +65,7 @@ public static class InBatchContrast
         }
         return columns is [var only] ? only : cat(columns, 1);
 
-        Tensor Against(Tensor others) => rows.mm(normalize(others).t()).div_(temperature);
+        Tensor Against(Tensor others) => rows.mm(normalize(others).t()).Divide(temperature);
     }
 
     /// <summary>The mean of both directions: partners look for their anchors too.</summary>
@@ -76,8 +76,8 @@ public static class InBatchContrast
     public static double FlatLoss(long rows, long furtherColumns = 0) => Math.Log(rows + furtherColumns);
 
     /// <summary>The cross-entropy of each row of [N, N and more] when its own column is right: [N].</summary>
-    internal static Tensor OwnColumn(Tensor logits) => cross_entropy(logits, arange(logits.shape[0], device: logits.device), reduction: nn.Reduction.None);
+    internal static Tensor OwnColumn(Tensor logits) => cross_entropy(logits, Number.Range(logits.shape[0], device: logits.device), reduction: nn.Reduction.None);
 
     /// <summary>The mean over the rows and over the columns of square logits.</summary>
-    internal static Tensor BothWays(Tensor logits) => OwnColumn(logits).mean().add(OwnColumn(logits.t()).mean()).div(2);
+    internal static Tensor BothWays(Tensor logits) => OwnColumn(logits).mean().Plus(OwnColumn(logits.t()).mean()).Over(2);
 }

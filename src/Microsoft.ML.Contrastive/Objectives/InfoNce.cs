@@ -33,7 +33,7 @@ public static class InfoNce
         ShapeCheck.Positive(temperature);
         Tensor q = normalize(query), k = normalize(key.detach());
         Tensor positive = q.mul(k).sum(1, keepdim: true);
-        return cat([positive, q.mm(queue.detach().t())], 1).div_(temperature);
+        return cat([positive, q.mm(queue.detach().t())], 1).Divide(temperature);
     }
 
     /// <summary>The loss when all similarities are equal: ln(1 + K).</summary>

@@ -39,7 +39,7 @@ public static class InstanceDiscrimination
         ShapeCheck.Positive(temperature);
         ShapeCheck.Indices(indices, features.shape[0]);
         Tensor columns = bank.detach().t();
-        return InParts(features, indices, bank.shape[0], (unit, own) => cross_entropy(unit.mm(columns).div_(temperature), own, reduction: nn.Reduction.None));
+        return InParts(features, indices, bank.shape[0], (unit, own) => cross_entropy(unit.mm(columns).Divide(temperature), own, reduction: nn.Reduction.None));
     }
 
     /// <summary>v.w / t of each feature and its own rows of the bank: [N, 1 + m].</summary>
@@ -54,8 +54,8 @@ public static class InstanceDiscrimination
         ShapeCheck.Indices(indices, features.shape[0], columns: true);
         Tensor rows = bank.detach();
         return bank.shape[0] <= ProductAdvantage * indices.shape[1]
-            ? InParts(features, indices, bank.shape[0], (unit, sampled) => unit.mm(rows.t()).gather(1, sampled)).div_(temperature)
-            : InParts(features, indices, indices.shape[1] * bank.shape[1], Sampled).div_(temperature);
+            ? InParts(features, indices, bank.shape[0], (unit, sampled) => unit.mm(rows.t()).gather(1, sampled)).Divide(temperature)
+            : InParts(features, indices, indices.shape[1] * bank.shape[1], Sampled).Divide(temperature);
 
         Tensor Sampled(Tensor unit, Tensor sampled)
             => rows.index_select(0, sampled.flatten()).view(sampled.shape[0], sampled.shape[1], rows.shape[1]).bmm(unit.unsqueeze(2)).squeeze(2);
@@ -75,7 +75,7 @@ public static class InstanceDiscrimination
     public static Tensor LogPartition(Tensor logits, long rows)
     {
         using var noGradient = no_grad();
-        return logits.detach().flatten().logsumexp(0).add(Math.Log((double)rows / logits.numel()));
+        return logits.detach().flatten().logsumexp(0).Plus(Math.Log((double)rows / logits.numel()));
     }
 
     /// <summary>
@@ -94,9 +94,9 @@ public static class InstanceDiscrimination
         ArgumentOutOfRangeException.ThrowIfLessThan(epsilon, 0);
         long noise = logits.shape[1] - 1;
         double share = (double)noise / rows;
-        Tensor odds = logits.sub(logPartition.detach()).sub(Math.Log(share + epsilon));
-        Tensor own = softplus(odds.narrow(1, 0, 1).neg()), denied = softplus(odds.narrow(1, 1, noise));
-        return own.sum().add(denied.sum()).div(logits.shape[0]).add(noise * Math.Log(1 + epsilon / share));
+        Tensor odds = logits.sub(logPartition.detach()).Minus(Math.Log(share + epsilon));
+        Tensor own = logsigmoid(odds.narrow(1, 0, 1)).neg(), denied = logsigmoid(odds.narrow(1, 1, noise).neg()).neg();
+        return own.sum().Plus(denied.sum()).Over(logits.shape[0]).Plus(noise * Math.Log(1 + epsilon / share));
     }
 
     /// <summary>
@@ -108,7 +108,7 @@ public static class InstanceDiscrimination
     public static Tensor Proximal(Tensor features, Tensor own)
     {
         ShapeCheck.SameMatrices(features, own);
-        return normalize(features).sub(own.detach()).square().sum(1).mean();
+        return normalize(features).sub(own.detach()).Power(2).sum(1).mean();
     }
 
     /// <summary>The softmax loss over so many rows when all similarities are equal: its logarithm.</summary>

@@ -51,10 +51,10 @@ public static class InvarianceSpread
         Check(first, second, temperature);
         Tensor originals = normalize(first), views = normalize(second);
         // Row x holds log P(k | x) in column k.
-        Tensor ofViews = log_softmax(views.mm(originals.t()).div_(temperature), 1);
+        Tensor ofViews = log_softmax(views.mm(originals.t()).Divide(temperature), 1);
         Tensor self = eye(first.shape[0], dtype: ScalarType.Bool, device: first.device);
-        Tensor notOthers = LogComplement(originals.mm(originals.t()).div_(temperature)).masked_fill(self, 0);
-        return ofViews.diag().sum().add(notOthers.sum()).neg().div(first.shape[0]);
+        Tensor notOthers = LogComplement(originals.mm(originals.t()).Divide(temperature)).Filled(self, 0);
+        return ofViews.diag().sum().Plus(notOthers.sum()).neg().Over(first.shape[0]);
     }
 
     /// <summary>The released form's loss when all similarities are equal: ln S - w (M - 2) ln(1 - 1 / S) with M = 2N, negative weight w, S = 1 + w (M - 2).</summary>
@@ -70,15 +70,15 @@ public static class InvarianceSpread
     /// <summary>The released form over unit rows [2N, D] as anchors and the same rows once more as what they are compared with.</summary>
     internal static Tensor LossOfUnitRows(Tensor anchors, Tensor constants, double temperature, double negativeWeight = 1)
     {
-        Tensor logits = ViewPairs.WithoutSelf(anchors.mm(constants.t()).div_(temperature));
+        Tensor logits = ViewPairs.WithoutSelf(anchors.mm(constants.t()).Divide(temperature));
         Tensor partner = ViewPairs.Partners(anchors.shape[0] / 2, anchors.device), isPartner = AtColumn(partner.unsqueeze(1), logits);
         if (negativeWeight != 1)
-            logits = where(isPartner, logits, logits.add(Math.Log(negativeWeight)));
+            logits = where(isPartner, logits, logits.Plus(Math.Log(negativeWeight)));
         // Each column's share of the row's sum is P of the partner, and of another w P: of it, 1 - P is 1 - w P + (1 - 1 / w) w P.
         Tensor notOthers = LogComplement(logits);
         if (negativeWeight != 1)
-            notOthers = logaddexp(notOthers, log_softmax(logits, 1).add(Math.Log(1 - 1 / negativeWeight)));
-        Tensor spread = notOthers.masked_fill(isPartner, 0).sum(1).mul(negativeWeight);
+            notOthers = logaddexp(notOthers, log_softmax(logits, 1).Plus(Math.Log(1 - 1 / negativeWeight)));
+        Tensor spread = notOthers.Filled(isPartner, 0).sum(1).Times(negativeWeight);
         return cross_entropy(logits, partner, reduction: nn.Reduction.None).sub(spread).mean();
     }
 
@@ -97,13 +97,13 @@ public static class InvarianceSpread
     {
         Tensor all = logits.logsumexp(1, keepdim: true);
         Tensor isLargest = AtColumn(logits.detach().argmax(1, keepdim: true), logits);
-        Tensor withoutLargest = logits.masked_fill(isLargest, double.NegativeInfinity).logsumexp(1, keepdim: true);
-        Tensor smaller = logits.sub(all).exp().masked_fill(isLargest, 0);
+        Tensor withoutLargest = logits.Filled(isLargest, double.NegativeInfinity).logsumexp(1, keepdim: true);
+        Tensor smaller = logits.sub(all).exp().Filled(isLargest, 0);
         return where(isLargest, withoutLargest.sub(all), smaller.neg().log1p());
     }
 
     /// <summary>True in each row's given column [rows, 1], false elsewhere.</summary>
-    private static Tensor AtColumn(Tensor column, Tensor logits) => arange(logits.shape[1], device: logits.device).eq(column);
+    private static Tensor AtColumn(Tensor column, Tensor logits) => Number.Range(logits.shape[1], device: logits.device).eq(column);
 
     private static void Check(Tensor first, Tensor second, double temperature)
     {

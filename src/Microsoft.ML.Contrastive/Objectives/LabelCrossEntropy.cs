@@ -24,9 +24,9 @@ public static class LabelCrossEntropy
         if (!(smoothing >= 0 && smoothing < 1))
             throw new ArgumentOutOfRangeException(nameof(smoothing), smoothing, "The label smoothing must be at least 0 and below 1.");
         Tensor logarithms = log_softmax(logits, 1);
-        Tensor own = logarithms.gather(1, labels.clamp_min(0).unsqueeze(1)).squeeze(1);
-        Tensor perRow = smoothing == 0 ? own : own.mul(1 - smoothing).add(logarithms.mean([1]), alpha: smoothing);
-        Tensor has = labels.ge(0).to(logits.dtype);
-        return perRow.mul(has).sum().neg().div(has.sum().clamp_min(1));
+        Tensor own = logarithms.gather(1, labels.AtLeast(0).unsqueeze(1)).squeeze(1);
+        Tensor perRow = smoothing == 0 ? own : own.Times(1 - smoothing).Plus(logarithms.mean([1]), alpha: smoothing);
+        Tensor has = labels.IsAtLeast(0).to(logits.dtype);
+        return perRow.mul(has).sum().neg().div(has.sum().AtLeast(1));
     }
 }

@@ -22,7 +22,7 @@ public static class Matryoshka
             throw new ArgumentException($"Lengths must be from 1 to {first.shape[1]}, and at least one.", nameof(lengths));
         if (weights is not null && (weights.Count != lengths.Count || weights.Any(weight => !(weight >= 0 && double.IsFinite(weight)))))
             throw new ArgumentException($"There must be {lengths.Count} weights of at least 0, one for each length.", nameof(weights));
-        return lengths.Select((length, index) => loss(first.narrow(1, 0, length), second.narrow(1, 0, length)).mul(weights?[index] ?? 1))
-            .Aggregate((sum, next) => sum.add(next));
+        return lengths.Select((length, index) => loss(first.narrow(1, 0, length), second.narrow(1, 0, length)).Times(weights?[index] ?? 1))
+            .Aggregate((sum, next) => sum.Plus(next));
     }
 }

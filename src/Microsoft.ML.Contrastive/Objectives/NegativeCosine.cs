@@ -21,5 +21,5 @@ public static class NegativeCosine
 
     /// <summary>Both directions, D(p1, z2) / 2 + D(p2, z1) / 2 (equation 2): a scalar in [-1, 1].</summary>
     public static Tensor Symmetric(Tensor prediction1, Tensor prediction2, Tensor target1, Tensor target2, bool stopsGradient = true)
-        => Loss(prediction1, target2, stopsGradient).add(Loss(prediction2, target1, stopsGradient)).mul(0.5);
+        => Loss(prediction1, target2, stopsGradient).Plus(Loss(prediction2, target1, stopsGradient)).Times(0.5);
 }

@@ -12,9 +12,9 @@ public static class NormalizedDistance
     /// <summary>The loss of one direction, a scalar in [0, 4].</summary>
     /// <param name="prediction">p [N, D], of any length.</param>
     /// <param name="target">z [N, D], of any length; no gradient flows into it.</param>
-    public static Tensor Loss(Tensor prediction, Tensor target) => NegativeCosine.Loss(prediction, target).mul(2).add(2);
+    public static Tensor Loss(Tensor prediction, Tensor target) => NegativeCosine.Loss(prediction, target).Times(2).Plus(2);
 
     /// <summary>Both directions added, as published: d(p1, z2) + d(p2, z1), a scalar in [0, 8].</summary>
     public static Tensor Symmetric(Tensor prediction1, Tensor prediction2, Tensor target1, Tensor target2)
-        => Loss(prediction1, target2).add(Loss(prediction2, target1));
+        => Loss(prediction1, target2).Plus(Loss(prediction2, target1));
 }

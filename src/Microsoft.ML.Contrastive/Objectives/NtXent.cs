@@ -43,9 +43,9 @@ public static class NtXent
         {
             using var scope = NewDisposeScope(); // a block's logits go before the next one's come
             Tensor asking = all.narrow(0, start, count);
-            Tensor logits = ViewPairs.WithoutSelf(asking.mm(all.t()).div_(temperature), start);
+            Tensor logits = ViewPairs.WithoutSelf(asking.mm(all.t()).Divide(temperature), start);
             if (memory is not null)
-                logits = cat([logits, asking.mm(memory.detach().t()).div_(temperature)], 1);
+                logits = cat([logits, asking.mm(memory.detach().t()).Divide(temperature)], 1);
             return cross_entropy(logits, partners.narrow(0, start, count), reduction: nn.Reduction.None).MoveToOuterDisposeScope();
         }
     }

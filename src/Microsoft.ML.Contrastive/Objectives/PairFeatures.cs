@@ -14,6 +14,6 @@ public static class PairFeatures
     public static Tensor Joint(Tensor first, Tensor second)
     {
         ShapeCheck.SameMatrices(first, second);
-        return cat([first, second, first.sub(second).abs(), maximum(first, second).square()], 1);
+        return cat([first, second, first.sub(second).abs(), maximum(first, second).Power(2)], 1);
     }
 }

@@ -31,9 +31,9 @@ public static class PairwiseSigmoid
         {
             ShapeCheck.Indices(captionIds, images.shape[0]);
             Tensor others = eye(images.shape[0], dtype: ScalarType.Bool, device: images.device).logical_not();
-            logits = logits.masked_fill(captionIds.unsqueeze(1).eq(captionIds).logical_and(others), double.NegativeInfinity); // softplus makes 0 of them
+            logits = logits.Filled(captionIds.unsqueeze(1).eq(captionIds).logical_and(others), double.NegativeInfinity); // softplus makes 0 of them
         }
-        return BlockSum(logits, 0).div(images.shape[0]);
+        return BlockSum(logits, 0).Over(images.shape[0]);
     }
 
     /// <summary>[N, M]: scale times the cosine of every picture with every text, plus bias.</summary>
@@ -46,7 +46,7 @@ public static class PairwiseSigmoid
         ShapeCheck.SameWidth(images, texts);
         ShapeCheck.Scalar(scale);
         ShapeCheck.Scalar(bias);
-        return normalize(images).mm(normalize(texts).t()).mul(scale).add(bias);
+        return normalize(images).mm(normalize(texts).t()).mul(scale).Plus(bias);
     }
 
     /// <summary>The sum over a block of columns: softplus of all its logits, less the partners' own.</summary>
@@ -55,6 +55,6 @@ public static class PairwiseSigmoid
     public static Tensor BlockSum(Tensor logits, long firstColumn)
     {
         ShapeCheck.Matrix(logits);
-        return softplus(logits).sum().sub(logits.diagonal(-firstColumn).sum());
+        return logsigmoid(logits.neg()).sum().neg().sub(logits.diagonal(-firstColumn).sum());
     }
 }

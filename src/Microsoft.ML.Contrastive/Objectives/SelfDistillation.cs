@@ -22,6 +22,6 @@ public static class SelfDistillation
             throw new ArgumentException($"The centre must be [{scores.shape[1]}], not [{string.Join(", ", centre.shape)}].", nameof(centre));
         ShapeCheck.Positive(temperature);
         using var noGradient = no_grad();
-        return softmax(scores.sub(centre).div_(temperature), 1);
+        return softmax(scores.sub(centre).Divide(temperature), 1);
     }
 }

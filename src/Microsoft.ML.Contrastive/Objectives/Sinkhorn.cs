@@ -27,7 +27,7 @@ public static class Sinkhorn
         if (further is not null)
             ShapeCheck.SameWidth(scores, further);
         using var noGradient = no_grad();
-        Tensor logs = (further is null ? scores : cat([scores, further], 0)).div(epsilon);
+        Tensor logs = (further is null ? scores : cat([scores, further], 0)).Over(epsilon);
         for (int iteration = 0; iteration < iterations; iteration++)
         {
             logs = logs.sub_(logs.logsumexp(0, keepdim: true));

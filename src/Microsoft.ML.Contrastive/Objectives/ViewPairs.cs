@@ -6,7 +6,7 @@ namespace Microsoft.ML.Contrastive;
 internal static class ViewPairs
 {
     /// <summary>The partner's index of each row: [2N].</summary>
-    public static Tensor Partners(long rows, Device device) => cat([arange(rows, 2 * rows, device: device), arange(rows, device: device)], 0);
+    public static Tensor Partners(long rows, Device device) => cat([Number.Range(rows, 2 * rows, device: device), Number.Range(rows, device: device)], 0);
 
     /// <summary>
     /// Logits [rows, 2N] of some rows to all, in which no row can choose itself: minus infinity where row i meets column <paramref name="firstRow"/> + i, put there in place, as they
@@ -14,7 +14,7 @@ internal static class ViewPairs
     /// </summary>
     public static Tensor WithoutSelf(Tensor logits, long firstRow = 0)
     {
-        Tensor rows = arange(firstRow, firstRow + logits.shape[0], device: logits.device).unsqueeze(1);
-        return logits.masked_fill_(rows.eq(arange(logits.shape[1], device: logits.device)), double.NegativeInfinity);
+        Tensor rows = Number.Range(firstRow, firstRow + logits.shape[0], device: logits.device).unsqueeze(1);
+        return logits.Fill(rows.eq(Number.Range(logits.shape[1], device: logits.device)), double.NegativeInfinity);
     }
 }

@@ -57,7 +57,7 @@ internal static class GradientCache
             Tensor product = zeros(1, whole[0].dtype, whole[0].device).squeeze();
             foreach ((Tensor part, Tensor representation) in parts.Zip(whole))
                 if (part.requires_grad && representation.grad is { } gradient)
-                    product = product.add(part.mul(gradient.narrow(0, start, count)).sum());
+                    product = product.Plus(part.mul(gradient.narrow(0, start, count)).sum());
             if (product.requires_grad) // not where all networks are frozen and the loss alone has parameters
                 product.backward();
         }

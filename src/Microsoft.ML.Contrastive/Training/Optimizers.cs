@@ -88,7 +88,7 @@ internal sealed class LarsOptimizer(Lars settings, IReadOnlyList<ParameterGroup>
     public static Tensor Trust(Tensor weight, Tensor direction, double coefficient)
     {
         Tensor weightNorm = weight.norm(), directionNorm = direction.norm();
-        return where(weightNorm.mul(directionNorm).gt(0), weightNorm.div(directionNorm).mul_(coefficient), ones_like(weightNorm));
+        return where(weightNorm.mul(directionNorm).IsAbove(0), weightNorm.div(directionNorm).Scale(coefficient), ones_like(weightNorm));
     }
 }
 
@@ -112,7 +112,7 @@ internal sealed class AdamWOptimizer(AdamW settings, IReadOnlyList<ParameterGrou
                 group.Values.Scale(1 - own * decay);
             _mean[i].Scale(settings.Beta1).AddScaled(group.Gradients, 1 - settings.Beta1);
             _square[i].Scale(settings.Beta2).AddProduct(group.Gradients, group.Gradients, 1 - settings.Beta2);
-            Tensor root = _square[i].div(correct2).sqrt_().add_(settings.Epsilon);
+            Tensor root = _square[i].Over(correct2).sqrt_().Add(settings.Epsilon);
             group.Values.AddQuotient(_mean[i], root, -own / correct1);
         }
     }

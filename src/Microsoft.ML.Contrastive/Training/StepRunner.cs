@@ -107,7 +107,7 @@ internal sealed class StepRunner : IDisposable
     private void ShortenEach(double limit)
     {
         foreach ((_, Tensor gradient) in _parameters.Groups.SelectMany(group => group.Tensors))
-            gradient.mul_(gradient.norm().pow(-1).mul_(limit).clamp_max_(1)); // a gradient of 0 has the factor 1
+            gradient.mul_(gradient.norm().Power(-1).Scale(limit).Lower(1)); // a gradient of 0 has the factor 1
     }
 
     public void Dispose()

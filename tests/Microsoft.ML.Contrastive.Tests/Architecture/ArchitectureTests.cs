@@ -1,4 +1,5 @@
 using ArchUnitNET.Domain;
+using ArchUnitNET.Domain.Dependencies;
 using ArchUnitNET.Loader;
 
 namespace Microsoft.ML.Contrastive.Tests.Architecture;
@@ -7,6 +8,13 @@ namespace Microsoft.ML.Contrastive.Tests.Architecture;
 public sealed class ArchitectureTests
 {
     private const int MaxLines = 400;
+
+    /// <summary>What makes an object of a number, or calls what does.</summary>
+    private static readonly string[] s_freeing =
+    [
+        "Scalar::op_Implicit", "Tensor::add(TorchSharp.torch/Tensor)", "Tensor::add_(TorchSharp.torch/Tensor)", "Tensor::square(", "::softplus(", "torch::arange(",
+        "Tensor::op_Addition", "Tensor::op_Subtraction", "Tensor::op_Multiply", "Tensor::op_Division", "Tensor::op_Modulus",
+    ];
     private static readonly string[] CatchAlls = ["Utils", "Util", "Utilities", "Helpers", "Helper", "Common", "Misc", "Shared"];
 
     private static readonly IReadOnlyList<SourceFile> Sources = SourceTree.Read();
@@ -54,6 +62,27 @@ public sealed class ArchitectureTests
         Assert.Empty(left.Keys);
     }
 
+    /// <summary>
+    /// TorchSharp may free a number's object while native code reads it (docs/platform.md), also one that it makes itself where the first argument of these methods is the only one.
+    /// <see cref="Numbers"/> has each of them with an object that lives.
+    /// </summary>
+    [Fact]
+    public void No_number_goes_to_native_code_that_a_collection_could_free()
+    {
+        string[] calls = [.. Library.Types.Where(type => OutermostType(type) is not ("Microsoft.ML.Contrastive.Numbers" or "Microsoft.ML.Contrastive.Number"))
+            .SelectMany(type => type.Members).SelectMany(member => member.MemberDependencies).OfType<MethodCallDependency>()
+            .Where(call => FreesWhatIsRead(call.TargetMember.FullName)).Select(call => $"{call.OriginMember.FullName} -> {call.TargetMember.FullName}").Distinct()];
+        Assert.Empty(calls);
+    }
+
+    [Theory]
+    [InlineData(true, "TorchSharp.Scalar TorchSharp.Scalar::op_Implicit(System.Double)")]
+    [InlineData(true, "TorchSharp.torch/Tensor TorchSharp.torch/Tensor::add(TorchSharp.torch/Tensor)")]
+    [InlineData(true, "TorchSharp.torch/Tensor TorchSharp.torch/Tensor::op_Addition(TorchSharp.torch/Tensor,System.Double)")]
+    [InlineData(false, "TorchSharp.torch/Tensor TorchSharp.torch/Tensor::add(TorchSharp.torch/Tensor,TorchSharp.Scalar)")]
+    [InlineData(false, "TorchSharp.torch/Tensor TorchSharp.torch/Tensor::mul(TorchSharp.torch/Tensor)")]
+    public void A_call_that_frees_what_is_read_is_told(bool frees, string method) => Assert.Equal(frees, FreesWhatIsRead(method));
+
     [Fact]
     public void A_forbidden_dependency_is_found_and_named_once()
     {
@@ -92,6 +121,8 @@ public sealed class ArchitectureTests
     [InlineData("namespace N;\ninternal delegate Dictionary<string, int> A(int x);\n", "N.A")]
     public void Declarations_are_found_in_sources(string text, string type)
         => Assert.Equal([type], SourceTree.DeclaredTypes(new SourceFile("Room/File.cs", text)));
+
+    private static bool FreesWhatIsRead(string method) => s_freeing.Any(part => method.Contains(part, StringComparison.Ordinal));
 
     private static string OutermostType(IType type) => type.FullName.Split('+', '/')[0];
 

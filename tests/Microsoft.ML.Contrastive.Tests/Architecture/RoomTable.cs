@@ -8,8 +8,12 @@ internal static class RoomTable
 {
     public const string Root = "";
 
+    /// <summary>What all rooms stand on.</summary>
+    public const string Ground = "Numbers";
+
     public static IReadOnlyDictionary<string, string[]> MayKnow { get; } = new Dictionary<string, string[]>
     {
+        [Ground] = [],
         ["Objectives"] = [],
         ["Encoders"] = [],
         ["Tokenizers"] = [],
@@ -36,7 +40,7 @@ internal static class RoomTable
     /// <summary>"Room/Type -> Room/Type" for each dependency that the table does not allow, each once.</summary>
     public static IEnumerable<string> Violations(IEnumerable<Dependency> dependencies)
         => dependencies
-            .Where(dependency => dependency.FromRoom != dependency.ToRoom && dependency.FromRoom != Root
+            .Where(dependency => dependency.FromRoom != dependency.ToRoom && dependency.FromRoom != Root && dependency.ToRoom != Ground
                 && !MayKnow.GetValueOrDefault(dependency.FromRoom, []).Contains(dependency.ToRoom)
                 && !MayCarry.GetValueOrDefault(dependency.FromRoom, []).Contains($"{dependency.ToRoom}/{dependency.ToType}"))
             .Select(dependency => $"{dependency.FromRoom}/{dependency.FromType} -> {dependency.ToRoom}/{dependency.ToType}")

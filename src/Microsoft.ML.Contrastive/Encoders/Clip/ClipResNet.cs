@@ -179,7 +179,7 @@ internal sealed class ClipResNetModule : nn.Module<Tensor, Tensor>
             Tensor x = nn.functional.relu(conv1.Normed(input, bn1), inplace: true);
             x = nn.functional.relu(conv2.Normed(x, bn2), inplace: true);
             x = conv3.Normed(Averaged(x, _stride), bn3);
-            return nn.functional.relu(x.add_(downsample?.forward(input) ?? input), inplace: true).MoveToOuterDisposeScope();
+            return nn.functional.relu(x.Add(downsample?.forward(input) ?? input), inplace: true).MoveToOuterDisposeScope();
         }
     }
 
@@ -249,7 +249,7 @@ internal sealed class AttentionPool : nn.Module<Tensor, Tensor>
         Tensor places = input.flatten(2).transpose(1, 2);
         if (places.shape[1] + 1 != positional_embedding.shape[0])
             throw new ArgumentException($"A map of {input.shape[2]} x {input.shape[3]} places came to attention that was built for {positional_embedding.shape[0] - 1}: give pictures of the size that the network was built for.", nameof(input));
-        Tensor tokens = cat([places.mean([1], keepdim: true), places], 1).add(positional_embedding);
+        Tensor tokens = cat([places.mean([1], keepdim: true), places], 1).Plus(positional_embedding);
         Tensor mixed = nn.functional.scaled_dot_product_attention(
             InHeads(q_proj.forward(tokens.narrow(1, 0, 1))), InHeads(k_proj.forward(tokens)), InHeads(v_proj.forward(tokens)));
         return c_proj.forward(mixed.transpose(1, 2).reshape(rows, channels)).MoveToOuterDisposeScope();

@@ -92,10 +92,10 @@ internal sealed class ClipTextModule : TextNetwork
             throw new ArgumentException($"Token ids must be [N, T] of int64 with T of at most {positional_embedding.shape[0]}, not [{string.Join(", ", tokens.shape)}] of {tokens.dtype}.", nameof(tokens));
         using var scope = NewDisposeScope();
         Tensor places = positions is null ? positional_embedding.narrow(0, 0, tokens.shape[1]) : Table.Rows(positional_embedding, positions);
-        return token_embedding.forward(tokens.clamp_min(0)).add(places).MoveToOuterDisposeScope();
+        return token_embedding.forward(tokens.AtLeast(0)).Plus(places).MoveToOuterDisposeScope();
     }
 
-    public override Tensor PositionsOf(Tensor tokens) => arange(tokens.shape[1], device: tokens.device).expand_as(tokens);
+    public override Tensor PositionsOf(Tensor tokens) => Number.Range(tokens.shape[1], device: tokens.device).expand_as(tokens);
 
     /// <remarks>What fills a row stands behind its closing token, and tokens see only those before them.</remarks>
     public override Tensor Represent(Tensor embedded, Tensor tokens)

@@ -65,8 +65,8 @@ internal sealed class ClipTransformer : nn.Module<Tensor, Tensor>
         public override Tensor forward(Tensor input)
         {
             using var scope = NewDisposeScope();
-            Tensor x = input.add(attn.forward(ln_1.forward(input)));
-            return x.add(mlp.forward(ln_2.forward(x))).MoveToOuterDisposeScope();
+            Tensor x = input.Plus(attn.forward(ln_1.forward(input)));
+            return x.Plus(mlp.forward(ln_2.forward(x))).MoveToOuterDisposeScope();
         }
     }
 

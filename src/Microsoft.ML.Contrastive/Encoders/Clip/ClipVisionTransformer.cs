@@ -118,7 +118,7 @@ internal sealed class ClipVisionModule : nn.Module<Tensor, Tensor>
             throw new ArgumentException($"Pictures of [{string.Join(", ", input.shape)}] are not [N, {string.Join(", ", _picture)}], which the network was built for.", nameof(input));
         using var scope = NewDisposeScope();
         Tensor patches = conv1.forward(input).flatten(2).transpose(1, 2);
-        Tensor x = cat([class_embedding.expand(input.shape[0], 1, -1), patches], 1).add(positional_embedding);
+        Tensor x = cat([class_embedding.expand(input.shape[0], 1, -1), patches], 1).Plus(positional_embedding);
         x = transformer.forward(ln_pre.forward(x));
         return ln_post.forward(x.select(1, 0)).matmul(proj).MoveToOuterDisposeScope();
     }

@@ -133,7 +133,7 @@ internal sealed class ClipLearner : Learner, IChunkedLearner
     public override void AfterStep(Step step)
     {
         if (_method.Objective == PairObjective.CrossEntropy)
-            encoder.LogScale.clamp_(0, ClipContrast.MaxLogScale);
+            encoder.LogScale.Raise(0).Lower(ClipContrast.MaxLogScale);
     }
 
     public override double? FlatLoss(long rows) => _method.Objective == PairObjective.CrossEntropy ? ClipContrast.FlatLoss(rows) : null;

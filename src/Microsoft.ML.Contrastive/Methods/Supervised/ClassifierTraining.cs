@@ -60,7 +60,7 @@ internal sealed class ClassifierLearner : Learner
         classifier = Create();
         best = recipe.Data.Accuracy is null ? null : Create();
         labels = tensor(recipe.Data.Labels);
-        best_accuracy = full(1, -1.0, ScalarType.Float64);
+        best_accuracy = tensor(new[] { -1.0 });
         RegisterComponents();
         foreach (TorchSharp.Modules.Parameter parameter in best?.parameters() ?? [])
             parameter.requires_grad_(false);
@@ -104,7 +104,7 @@ internal sealed class ClassifierLearner : Learner
         train();
         if (accuracy >= best_accuracy.item<double>())
         {
-            best_accuracy.fill_(accuracy);
+            best_accuracy.Fill(accuracy);
             ModuleState.Copy(classifier, best);
         }
         if (isLast)

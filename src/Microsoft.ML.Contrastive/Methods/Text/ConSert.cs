@@ -148,8 +148,8 @@ internal sealed class ConSertLearner : Learner
         Tensor first = encoder.Represent(embedded[0], views[0]), second = encoder.Represent(embedded[1], views[1]);
         Tensor supervised = LabelCrossEntropy.Loss(classifier.forward(PairFeatures.Joint(first, second)), views.Labels);
         Tensor[]? noise = _method.First == TextAugmentation.Adversarial || _method.Second == TextAugmentation.Adversarial ? Noise(supervised, embedded) : null;
-        Tensor contrast = Contrast(views[0], noise?[0], draws, step, firstPass: 0).add(Contrast(views[1], noise?[1], draws, step, firstPass: 2)).mul(2); // both directions are added
-        return supervised.add(contrast, alpha: _method.ContrastWeight);
+        Tensor contrast = Contrast(views[0], noise?[0], draws, step, firstPass: 0).Plus(Contrast(views[1], noise?[1], draws, step, firstPass: 2)).Times(2); // both directions are added
+        return supervised.Plus(contrast, alpha: _method.ContrastWeight);
     }
 
     public override double? FlatLoss(long rows) => classifier is null ? NtXent.FlatLoss(rows) : null;
@@ -157,7 +157,7 @@ internal sealed class ConSertLearner : Learner
     /// <summary>Where the classifier's error grows fastest: its gradient, of a given length at each token.</summary>
     private Tensor[] Noise(Tensor supervised, Tensor[] embedded)
         => [.. autograd.grad([supervised], embedded, retain_graph: true).Select(gradient
-            => gradient.div(gradient.norm(2, keepdim: true).add(1e-10)).mul(_method.NoiseNorm).detach())];
+            => gradient.div(gradient.norm(2, keepdim: true).Plus(1e-10)).Times(_method.NoiseNorm).detach())];
 
     private Tensor Contrast(Tensor tokens, Tensor? noise, Generator draws, Step step, int firstPass)
     {
@@ -177,7 +177,7 @@ internal sealed class ConSertLearner : Learner
             TextAugmentation.TokenCutoff => EmbeddingCutoff.Tokens(embedded, mask, _method.TokenCutoffRate, Scores(tokens.shape)),
             TextAugmentation.FeatureCutoff => EmbeddingCutoff.Features(embedded, _method.FeatureCutoffRate, Scores([embedded.shape[0], embedded.shape[2]])),
             TextAugmentation.Dropout => EmbeddingCutoff.Numbers(embedded, mask, _method.DropoutRate, Scores(embedded.shape)),
-            TextAugmentation.Adversarial => embedded.add(noise!),
+            TextAugmentation.Adversarial => embedded.Plus(noise!),
             _ => embedded,
         };
         return encoder.Represent(changed, tokens);

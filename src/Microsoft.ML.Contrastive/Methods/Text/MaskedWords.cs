@@ -22,7 +22,7 @@ internal sealed class MaskedWords : nn.Module
 
     /// <summary>True where a word is hidden: [N, T].</summary>
     /// <param name="seen">[N, T], as <see cref="HiddenWords"/> gives it.</param>
-    public static Tensor Hidden(Tensor seen) => seen.lt(TextNetwork.Filler);
+    public static Tensor Hidden(Tensor seen) => seen.IsBelow(TextNetwork.Filler);
 
     /// <summary>The cross-entropy of each row's hidden words, added up: [N].</summary>
     /// <param name="encoder">The network.</param>
@@ -31,10 +31,10 @@ internal sealed class MaskedWords : nn.Module
     public Tensor PerRow(TextTransformerModule encoder, Tensor tokens, Tensor seen)
     {
         Tensor hidden = Hidden(seen), places = hidden.reshape(-1).nonzero().squeeze(1);
-        Tensor last = encoder.States(where(hidden, seen.neg().sub(2), seen)).Last;
+        Tensor last = encoder.States(where(hidden, seen.neg().Minus(2), seen)).Last;
         Tensor features = norm.forward(nn.functional.gelu(dense.forward(last.flatten(0, 1).index_select(0, places))));
         Tensor logits = Arithmetic.Current.Multiply(features, encoder.TokenVectors, bias);
         Tensor each = nn.functional.cross_entropy(logits, tokens.reshape(-1).index_select(0, places), reduction: nn.Reduction.None);
-        return zeros(tokens.shape[0], each.dtype, each.device).index_add(0, places.div(tokens.shape[1], RoundingMode.floor), each, 1);
+        return zeros(tokens.shape[0], each.dtype, each.device).index_add(0, places.Over(tokens.shape[1], RoundingMode.floor), each, Number.One);
     }
 }

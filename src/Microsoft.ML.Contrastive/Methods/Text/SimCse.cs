@@ -178,11 +178,11 @@ internal sealed class SimCseLearner : Learner, IChunkedLearner
             ? Cut(sizes.Append((int)projected[0].shape[1]))
             : Of(projected[0], projected[1], hardNegatives);
         return masked_words is null ? loss
-            : loss.add(representations[^1].sum().div(MaskedWords.Hidden(views[views.Count - 1]).sum().clamp_min(1)), alpha: _method.MaskedWordWeight);
+            : loss.Plus(representations[^1].sum().div(MaskedWords.Hidden(views[views.Count - 1]).sum().AtLeast(1)), alpha: _method.MaskedWordWeight);
 
         Tensor Cut(IEnumerable<int> lengths) => lengths
             .Select(length => Of(projected[0].narrow(1, 0, length), projected[1].narrow(1, 0, length), hardNegatives?.narrow(1, 0, length)))
-            .Aggregate((sum, next) => sum.add(next));
+            .Aggregate((sum, next) => sum.Plus(next));
 
         Tensor Of(Tensor anchors, Tensor partners, Tensor? negatives) => _method.Symmetric
             ? InBatchContrast.Symmetric(anchors, partners, _method.Temperature)

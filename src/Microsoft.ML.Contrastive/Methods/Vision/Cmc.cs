@@ -138,11 +138,11 @@ internal sealed class CmcLearner : BankLearner
         Tensor known = Known(own, _banks[0]); // the other banks hold the same
         (own, features) = (own.index_select(0, known), [.. features.Select(each => each.index_select(0, known))]);
         if (known.shape[0] == 0)
-            return features.Select(each => each.sum()).Aggregate((sum, each) => sum.add(each));
+            return features.Select(each => each.sum()).Aggregate((sum, each) => sum.Plus(each));
 
         // Each view is looked for in each other's bank; the same noise serves all, and the loss is the sum.
         Tensor indices = IndicesOf(own, _banks[0], step);
-        return _pairs.Select(pair => Ask(features[pair.View], _banks[pair.Other], indices, pair.Partition)).Aggregate((sum, each) => sum.add(each));
+        return _pairs.Select(pair => Ask(features[pair.View], _banks[pair.Other], indices, pair.Partition)).Aggregate((sum, each) => sum.Plus(each));
     }
 
     public override void AfterStep(Step step)

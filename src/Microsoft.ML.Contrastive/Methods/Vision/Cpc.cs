@@ -165,11 +165,11 @@ internal sealed class CpcLearner : Learner
         foreach ((int k, Linear predictor) in _predictors)
         {
             (long from, long count) = _method.LastContextOnly ? (rows - 1 - _method.PredictionSteps!.Value, 1L) : (0L, rows - k);
-            Tensor[] predictions = InGroups(predictor.forward(contexts.narrow(1, from, count)).mul(_method.PredictionScale));
+            Tensor[] predictions = InGroups(predictor.forward(contexts.narrow(1, from, count)).Times(_method.PredictionScale));
             foreach ((Tensor group, Tensor prediction) in groups.Zip(predictions))
-                sum = sum.add(CpcInfoNce.Loss(group, prediction, from + k, _method.Candidates).mul((double)group.shape[0] / examples));
+                sum = sum.Plus(CpcInfoNce.Loss(group, prediction, from + k, _method.Candidates).Times((double)group.shape[0] / examples));
         }
-        return sum.div(_predictors.Count);
+        return sum.Over(_predictors.Count);
     }
 
     public override double? FlatLoss(long rows)

@@ -92,7 +92,7 @@ internal sealed class InstDiscLearner : BankLearner
         if (known.shape[0] == 0)
             return features.sum();
         Tensor loss = Ask(features, bank, IndicesOf(own, bank, step), partition);
-        return _method.ProximalWeight == 0 ? loss : loss.add(InstanceDiscrimination.Proximal(features, bank.Lookup(own)), alpha: _method.ProximalWeight);
+        return _method.ProximalWeight == 0 ? loss : loss.Plus(InstanceDiscrimination.Proximal(features, bank.Lookup(own)), alpha: _method.ProximalWeight);
     }
 
     public override void AfterStep(Step step)

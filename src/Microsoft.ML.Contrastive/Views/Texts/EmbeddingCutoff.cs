@@ -14,14 +14,14 @@ internal static class EmbeddingCutoff
     /// <param name="rate">Share of the real tokens.</param>
     /// <param name="scores">[N, T].</param>
     public static Tensor Tokens(Tensor embedded, Tensor mask, double rate, Tensor scores)
-        => embedded.masked_fill(Lowest(scores.masked_fill(mask.logical_not(), double.PositiveInfinity), Counts(mask, rate)).unsqueeze(2), 0);
+        => embedded.Filled(Lowest(scores.Filled(mask.logical_not(), double.PositiveInfinity), Counts(mask, rate)).unsqueeze(2), 0);
 
     /// <summary>Whole features of each text to zero.</summary>
     /// <param name="embedded">[N, T, H].</param>
     /// <param name="rate">Share of the H features.</param>
     /// <param name="scores">[N, H].</param>
     public static Tensor Features(Tensor embedded, double rate, Tensor scores)
-        => embedded.masked_fill(Lowest(scores, full([scores.shape[0], 1L], (long)(rate * scores.shape[1]), ScalarType.Int64, scores.device)).unsqueeze(1), 0);
+        => embedded.Filled(Lowest(scores, zeros([scores.shape[0], 1L], ScalarType.Int64, scores.device).Fill((long)(rate * scores.shape[1]))).unsqueeze(1), 0);
 
     /// <summary>Single numbers of the real tokens to zero.</summary>
     /// <param name="embedded">[N, T, H].</param>
@@ -30,8 +30,8 @@ internal static class EmbeddingCutoff
     /// <param name="scores">[N, T, H].</param>
     public static Tensor Numbers(Tensor embedded, Tensor mask, double rate, Tensor scores)
     {
-        Tensor flat = scores.masked_fill(mask.logical_not().unsqueeze(2), double.PositiveInfinity).flatten(1);
-        return embedded.masked_fill(Lowest(flat, Counts(mask, rate * embedded.shape[2])).view_as(embedded), 0);
+        Tensor flat = scores.Filled(mask.logical_not().unsqueeze(2), double.PositiveInfinity).flatten(1);
+        return embedded.Filled(Lowest(flat, Counts(mask, rate * embedded.shape[2])).view_as(embedded), 0);
     }
 
     /// <summary>The real tokens' positions in another order; fillers keep theirs.</summary>
@@ -40,12 +40,12 @@ internal static class EmbeddingCutoff
     /// <param name="scores">[N, T]: a text's token i gets the position of its token with the i-th lowest score.</param>
     public static Tensor Shuffled(Tensor positions, Tensor mask, Tensor scores)
     {
-        Tensor places = arange(mask.shape[1], device: mask.device).expand_as(mask).to(scores.dtype).add(scores.max().add(1)); // fillers behind all, in their order
+        Tensor places = Number.Range(mask.shape[1], device: mask.device).expand_as(mask).to(scores.dtype).Plus(scores.max().Plus(1)); // fillers behind all, in their order
         return positions.gather(1, scores.where(mask, places).argsort(1));
     }
 
     /// <summary>Counts of each row's real tokens times a rate, rounded down: [N, 1].</summary>
-    private static Tensor Counts(Tensor mask, double rate) => mask.sum(1, keepdim: true).to(ScalarType.Float64).mul(rate).to(ScalarType.Int64);
+    private static Tensor Counts(Tensor mask, double rate) => mask.sum(1, keepdim: true).to(ScalarType.Float64).Times(rate).to(ScalarType.Int64);
 
     /// <summary>True for the lowest of each row, as many as its count [N, 1] says.</summary>
     private static Tensor Lowest(Tensor scores, Tensor counts) => scores.argsort(1).argsort(1).lt(counts);
