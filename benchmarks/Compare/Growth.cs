@@ -47,10 +47,13 @@ internal static class Growth
             {
                 milliseconds();
                 double median = Enumerable.Range(0, Rounds).Select(_ => milliseconds()).Order().ElementAt(Rounds / 2);
-                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {size:N0} | {median:g3} |{(per is null ? "" : $" {per(size, median):g3} |")}"));
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {size:N0} | {Three(median)} |{(per is null ? "" : $" {Three(per(size, median))} |")}"));
             }
         }
     }
+
+    /// <summary>Three digits, or all of a whole number.</summary>
+    private static string Three(double value) => value.ToString(value >= 100 ? "N0" : "g3", CultureInfo.InvariantCulture);
 
     private static (Func<double>, IDisposable) SimClr(int rows, int width)
     {
