@@ -36,17 +36,16 @@ public static class NtXent
         if (memory is not null)
             ShapeCheck.SameWidth(first, memory);
         Tensor all = normalize(cat([first, second], 0)), partners = ViewPairs.Partners(first.shape[0], first.device);
-        long rows = all.shape[0], atOnce = Math.Max(1, NumbersAtOnce / (rows + (memory?.shape[0] ?? 0)));
-        return cat([.. from start in Enumerable.Range(0, (int)((rows + atOnce - 1) / atOnce)).Select(block => block * atOnce) select Block(start, Math.Min(atOnce, rows - start))], 0);
+        long atOnce = Math.Max(1, NumbersAtOnce / (all.shape[0] + (memory?.shape[0] ?? 0)));
+        return cat([.. all.split(atOnce).Zip(partners.split(atOnce)).Select((block, index) => Block(block.First, block.Second, index * atOnce))], 0);
 
-        Tensor Block(long start, long count)
+        Tensor Block(Tensor asking, Tensor wanted, long firstRow)
         {
             using var scope = NewDisposeScope(); // a block's logits go before the next one's come
-            Tensor asking = all.narrow(0, start, count);
-            Tensor logits = ViewPairs.WithoutSelf(asking.mm(all.t()).Divide(temperature), start);
+            Tensor logits = ViewPairs.WithoutSelf(asking.mm(all.t()).Divide(temperature), firstRow);
             if (memory is not null)
                 logits = cat([logits, asking.mm(memory.detach().t()).Divide(temperature)], 1);
-            return cross_entropy(logits, partners.narrow(0, start, count), reduction: nn.Reduction.None).MoveToOuterDisposeScope();
+            return cross_entropy(logits, wanted, reduction: nn.Reduction.None).MoveToOuterDisposeScope();
         }
     }
 

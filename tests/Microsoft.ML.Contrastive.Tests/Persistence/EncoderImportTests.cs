@@ -39,7 +39,7 @@ public sealed class EncoderImportTests : IDisposable
         Dictionary<string, Tensor> w = _networks.ResNet(blocks, bottleneck, width: 8);
         ImportedEncoder imported = Import(new ResNet { Depth = depth, Width = 8 }, w, prefix);
         Assert.Equal(prefix, imported.Prefix);
-        TensorAssert.Equal(ForeignNetworks.ResNet(w, blocks, bottleneck, Normalised()), Features(imported), 5e-4); // fifty layers in single precision, norms apart and taken in
+        TensorAssert.Equal(ForeignNetworks.ResNet(w, blocks, bottleneck, Normalised()), Features(imported), depth == 50 ? 5e-4 : 1e-4); // fifty layers round more: norms stand apart there, and are taken in here
 
         // Every tensor stands in the table once: what was taken, and what was left aside.
         Assert.Equal(w.Keys.Select(name => prefix + name).Order(), imported.Tensors.Select(tensor => tensor.NameInFile).Order());

@@ -133,7 +133,7 @@ public sealed class SentenceEmbeddingTests
         using SentenceEmbeddingTransformer encoder = ml.Transforms.SentenceEmbedding(new SentenceEmbeddingEstimator.Options
         {
             OutputColumnName = "Features", InputColumnName = "Text", Encoder = s_small, Method = new SimCse(), Training = s_short, TransformBatchSize = together,
-        }).Untrained(data);
+        }).Fit(data);
         float[][] vectors = encoder.Vectors(data), backwards = encoder.Vectors(ml.View([.. rows.AsEnumerable().Reverse()]));
         for (int i = 0; i < rows.Length; i++)
         {
