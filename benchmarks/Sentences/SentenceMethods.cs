@@ -68,7 +68,7 @@ internal static class SentenceMethods
         new LearningMethod("simcse", "the same after unsupervised SimCSE", Transformer, new SimCse { LearningRate = Rate(5e-4) }, LearnsFrom.Texts, 180),
         new LearningMethod("esimcse", "after ESimCSE", Transformer, new ESimCse { LearningRate = Rate(5e-4) }, LearnsFrom.Texts, 180),
         new LearningMethod("consert", "after ConSERT, feature cutoff and shuffle", Transformer, new ConSert { LearningRate = Rate(5e-4) }, LearnsFrom.Texts, 180),
-        new LearningMethod("simcse-supervised", "a transformer of 1 layer of 256, after SimCSE on triplets, without an MLP", data => Transformer(data) with { Depth = 1 }, new SimCse { LearningRate = Rate(2e-3), HasMlp = false }, LearnsFrom.Triplets, 150),
+        new LearningMethod("simcse-supervised", "a transformer of 1 layer of 256, its mean weighed by rarity, after SimCSE on triplets, without an MLP", data => Transformer(data) with { Depth = 1, RarityWeight = 1e-3 }, new SimCse { LearningRate = Rate(2e-3), HasMlp = false }, LearnsFrom.Triplets, 150),
         new LearningMethod("hashed-supervised", "mean of vectors of hashed words and character trigrams, from random ones, after SimCSE on triplets", HashedTerms.Encoder, HashedTerms.Method, LearnsFrom.Triplets, 75)
         {
             BatchSize = 64,

@@ -58,9 +58,19 @@ internal sealed record TextStart(TextEncoder Encoder, Tokenizer Tokenizer, Actio
         Tokenizer tokenizer = shape.TokenizerFrom is { } folder ? TokenizerFiles.ReadFolder(folder)
             : shape.Tokenizer == LearnedTokenizer.ByteLevelBpe ? VocabularyLearning.ByteLevelBpe(texts(), options)
             : VocabularyLearning.WordPiece(texts(), options);
-        TextTransformer resolved = shape with { VocabularySize = tokenizer.Vocabulary.Count, TokenizerFrom = null, VectorsFrom = null, Tokenizer = default };
+        TextTransformer resolved = shape with
+        {
+            VocabularySize = tokenizer.Vocabulary.Count, WeighsTokens = shape.WeighsTokens || shape.RarityWeight is not null,
+            TokenizerFrom = null, VectorsFrom = null, RarityWeight = null, Tokenizer = default,
+        };
         resolved.Validate();
-        return new TextStart(resolved, tokenizer, shape.VectorsFrom is { } file ? WordsFrom(file, tokenizer, shape.Width) : null);
+        Action<nn.Module>? load = shape.VectorsFrom is { } file ? WordsFrom(file, tokenizer, shape.Width) : null;
+        if (shape.RarityWeight is { } rarity)
+        {
+            float[] weights = Rarity(tokenizer, resolved.TokenLimit, texts(), rarity);
+            load += module => ((TextTransformerModule)module).SetTokenWeights(weights);
+        }
+        return new TextStart(resolved, tokenizer, load);
     }
 
     /// <summary>Tokens that are whole words start with a file's vectors, scaled to the deviation of the random ones.</summary>
@@ -109,8 +119,8 @@ internal sealed record TextStart(TextEncoder Encoder, Tokenizer Tokenizer, Actio
         };
     }
 
-    /// <summary>a / (a + p) of each word that is the share p of the texts' known words.</summary>
-    private static float[] Rarity(WordPiece tokenizer, int limit, IEnumerable<string> texts, double rarity)
+    /// <summary>a / (a + p) of each token that is the share p of the texts' known tokens.</summary>
+    private static float[] Rarity(Tokenizer tokenizer, int limit, IEnumerable<string> texts, double rarity)
     {
         var counts = new long[tokenizer.Vocabulary.Count];
         var ids = new List<int>();
@@ -121,7 +131,8 @@ internal sealed record TextStart(TextEncoder Encoder, Tokenizer Tokenizer, Actio
             foreach (int id in ids)
                 counts[id]++;
         }
-        counts[tokenizer.UnknownId!.Value] = 0;
+        if (tokenizer.UnknownId is { } unknown)
+            counts[unknown] = 0;
         double all = Math.Max(1, counts.Sum());
         return [.. counts.Select(count => (float)(rarity / (rarity + count / all)))];
     }

@@ -93,6 +93,9 @@ public sealed record TextTransformer : TextEncoder
     /// <summary>How token vectors become one. The default value is <see cref="TextPooling.Mean"/>.</summary>
     public TextPooling Pooling { get; init; } = TextPooling.Mean;
 
+    /// <summary>Whether tokens have a weight each in the mean, which <see cref="RarityWeight"/> or a folder gives; only with <see cref="TextPooling.Mean"/>. The default value is false.</summary>
+    public bool WeighsTokens { get; init; }
+
     /// <summary>Width of a dense layer behind the pooling, 1 to 4,096. Null, the default, for none.</summary>
     public int? DenseSize { get; init; }
 
@@ -119,6 +122,14 @@ public sealed record TextTransformer : TextEncoder
     /// </summary>
     [JsonIgnore]
     public string? VectorsFrom { get; init; }
+
+    /// <summary>
+    /// a of the weight a / (a + p) in the mean of a token that is the share p of all tokens of the texts that Fit sees (Arora, Liang, Ma 2017, equation 3, of words; they have
+    /// 1e-3), above 0. Layer norms give all tokens the same length: with it rare ones, which carry what a text is about, count for more from the first step of training.
+    /// Sets <see cref="WeighsTokens"/>. Null, the default: every token weighs the same.
+    /// </summary>
+    [JsonIgnore]
+    public double? RarityWeight { get; init; }
 
     /// <inheritdoc/>
     [JsonIgnore]
@@ -157,6 +168,8 @@ public sealed record TextTransformer : TextEncoder
         Require(Dropout is >= 0 and < 1, nameof(Dropout), Dropout, "at least 0 and below 1");
         Require(AttentionDropout is >= 0 and < 1, nameof(AttentionDropout), AttentionDropout, "at least 0 and below 1");
         Require(Pooling != TextPooling.None && (Pooling & ~TextPoolings.All) == 0, nameof(Pooling), Pooling, "one of TextPooling or several, such as TextPooling.Mean");
+        Require(RarityWeight is null || (RarityWeight > 0 && double.IsFinite(RarityWeight.Value)), nameof(RarityWeight), RarityWeight ?? 0, "above 0 and finite, or null");
+        Require((RarityWeight is null && !WeighsTokens) || Pooling == TextPooling.Mean, nameof(Pooling), Pooling, "TextPooling.Mean where tokens have a weight each");
         Require(DenseSize is null or (>= 1 and <= 4096), nameof(DenseSize), DenseSize ?? 0, "from 1 to 4,096, or null");
 
         static void Require(bool condition, string name, object value, string what)
@@ -171,7 +184,7 @@ public sealed record TextTransformer : TextEncoder
         long width = Width, middle = Middle;
         long layer = 4 * (width + 1) * width + (width + 1) * middle + (middle + 1) * width + 4 * width;
         long dense = DenseSize is { } size ? (width * TextPoolings.Count(Pooling) + (DenseBias ? 1 : 0)) * size : 0;
-        return ((long)VocabularySize + Positions + TokenTypes + 2) * width + Depth * layer + (RelativePositions ? RelativeBuckets * Heads : 0) + dense;
+        return ((long)VocabularySize + Positions + TokenTypes + 2) * width + Depth * layer + (RelativePositions ? RelativeBuckets * Heads : 0) + dense + (WeighsTokens ? VocabularySize : 0);
     }
 
     internal override TextNetwork Build(Generator generator) => new TextTransformerModule(this, generator);

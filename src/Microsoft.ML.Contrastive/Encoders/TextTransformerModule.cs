@@ -11,6 +11,7 @@ internal sealed class TextTransformerModule : TextNetwork
     private readonly TokenEmbedding embeddings;
     private readonly TokenLayers encoder;
     private readonly Linear? dense;
+    private readonly Tensor? token_weights;
 
     public TextTransformerModule(TextTransformer shape, Generator generator)
         : base(nameof(TextTransformer))
@@ -27,6 +28,8 @@ internal sealed class TextTransformerModule : TextNetwork
         register_module(nameof(encoder), encoder);
         if (dense is not null)
             register_module(nameof(dense), dense);
+        if (shape.WeighsTokens)
+            register_buffer(nameof(token_weights), token_weights = ones(shape.VocabularySize));
     }
 
     public override Tensor Embed(Tensor tokens, Tensor? positions = null) => embeddings.forward(tokens, positions ?? PositionsOf(tokens));
@@ -49,6 +52,7 @@ internal sealed class TextTransformerModule : TextNetwork
         {
             TextPooling.FirstLastMean => TextPoolings.MeanOfTwo(states.First, states.Last, mask),
             TextPooling.LastTwoMean => TextPoolings.MeanOfTwo(states.BeforeLast, states.Last, mask),
+            TextPooling.Mean when token_weights is not null => TextPoolings.Weighted(states.Last, token_weights[tokens.AtLeast(0)].mul(mask.to(embedded.dtype))),
             _ => TextPoolings.Pool(states.Last, mask, mode),
         })];
         Tensor vector = parts is [var only] ? only : cat(parts, 1);
@@ -59,6 +63,17 @@ internal sealed class TextTransformerModule : TextNetwork
 
     /// <summary>The tokens' vectors behind each layer that a pooling may ask for.</summary>
     internal TokenStates States(Tensor tokens) => encoder.States(Embed(tokens), MaskOf(tokens));
+
+    /// <summary>What each token weighs in the mean, [V]; null where all weigh the same.</summary>
+    public Tensor? TokenWeights => token_weights;
+
+    /// <param name="weights">[V], at least 0.</param>
+    public void SetTokenWeights(float[] weights)
+    {
+        using var noGradient = no_grad();
+        using Tensor values = tensor(weights);
+        token_weights!.copy_(values);
+    }
 
     /// <summary>The first layer's weights that a word-vector file may give: [V, H].</summary>
     internal Tensor TokenVectors => embeddings.Words;

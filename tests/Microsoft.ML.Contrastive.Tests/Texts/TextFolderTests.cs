@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.ML.Data;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -124,6 +125,39 @@ public sealed class TextFolderTests : IDisposable
         trained.SaveFolder(written);
         using SentenceEmbeddingTransformer read = Open(TextEncoder.FromFolder(written));
         AssertSame(trained.Vectors(data), read.Vectors(data));
+    }
+
+    [Fact]
+    public void Tokens_weigh_by_rarity_and_their_weights_go_with_the_model()
+    {
+        var ml = new MLContext(1);
+        IDataView data = ml.View(SmallCorpus.Make(64, 1));
+        using SentenceEmbeddingTransformer trained = ml.Transforms.SentenceEmbedding(
+            "Features", "Text", new TextTransformer { VocabularySize = 400, Width = 16, Heads = 2, Depth = 1, RarityWeight = 1e-3 }, new SimCse(), new TrainingOptions { Steps = 3, BatchSize = 16 }).Fit(data);
+        Tensor weights = ((TextTransformerModule)trained.Weights.Module).TokenWeights!;
+        Tokenizer tokenizer = trained.Weights.Tokenizer!;
+        // A text has one opening token each: its share is the texts' over all tokens'.
+        string[] texts = [.. data.GetColumn<string>("Text")];
+        double share = texts.Length / (double)texts.Sum(text => tokenizer.Encode(text, 64).Length);
+        Assert.Equal(1e-3 / (1e-3 + share), weights[tokenizer.Encode("a", 64)[0]].item<float>(), 1e-6);
+        Assert.Equal(1, weights.max().item<float>()); // of one that no text has
+
+        string written = Path.Combine(_folder, "written");
+        trained.SaveFolder(written);
+        Assert.Equal(["Transformer", "WordWeights", "Pooling"], JsonNode.Parse(File.ReadAllText(Path.Combine(written, "modules.json")))!.AsArray().Select(module => ((string)module!["type"]!).Split('.')[^1]));
+        using SentenceEmbeddingTransformer read = Open(TextEncoder.FromFolder(written));
+        Assert.True(((TextTransformer)read.Encoder).WeighsTokens);
+        AssertSame(trained.Vectors(data), read.Vectors(data));
+        Assert.Equal(weights.data<float>().ToArray(), ((TextTransformerModule)read.Weights.Module).TokenWeights!.data<float>().ToArray());
+        using var stream = new MemoryStream();
+        ml.Model.Save(trained, data.Schema, stream);
+        stream.Position = 0;
+        Assert.Equal(trained.Vectors(data), ml.Model.Load(stream, out _).Vectors(data));
+
+        string config = Path.Combine(written, "WordWeights", "config.json");
+        File.WriteAllText(config, """{"vocab": ["a", "b"], "word_weights": {"a": -1}}""");
+        Assert.Contains("weight of 'a'", Assert.Throws<InvalidDataException>(() => Open(TextEncoder.FromFolder(written))).Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentOutOfRangeException>(() => ml.Transforms.SentenceEmbedding("Features", "Text", TextEncoder.Small() with { RarityWeight = 1, Pooling = TextPooling.Cls }, new SimCse()).Fit(data));
     }
 
     [Fact]

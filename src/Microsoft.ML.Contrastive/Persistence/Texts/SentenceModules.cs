@@ -29,13 +29,14 @@ internal static class SentenceModules
     /// <param name="modules">modules.json.</param>
     /// <param name="open">A file of the folder as JSON.</param>
     /// <param name="readTransformer">The transformer's shape, from its subfolder.</param>
-    /// <returns>The whole shape, and the subfolders of the transformer and of the dense layer, which may be null.</returns>
+    /// <returns>The whole shape, the subfolders of the transformer and of the dense layer, which may be null, and what each token weighs, null where all weigh the same.</returns>
     /// <exception cref="InvalidDataException">A module that is not supported: none may be left out.</exception>
-    public static (TextTransformer Shape, string TransformerFolder, string? DenseFolder) Read(JsonPart modules, Func<string, JsonPart> open, Func<string, TextTransformer> readTransformer)
+    public static (TextTransformer Shape, string TransformerFolder, string? DenseFolder, float[]? TokenWeights) Read(JsonPart modules, Func<string, JsonPart> open, Func<string, TextTransformer> readTransformer)
     {
         TextTransformer? shape = null;
         bool isPooled = false;
         string? dense = null;
+        float[]? weights = null;
         string transformer = "";
         foreach (JsonPart module in modules.Items())
         {
@@ -47,6 +48,10 @@ internal static class SentenceModules
             {
                 case "Transformer" when shape is null:
                     (transformer, shape) = (folder, readTransformer(folder));
+                    break;
+                case "WordWeights" when shape is not null && !isPooled && weights is null:
+                    weights = WordWeights.Read(open(Path(folder, "config.json")), shape.VocabularySize);
+                    shape = shape with { WeighsTokens = true };
                     break;
                 case "Pooling" when shape is not null && !isPooled:
                     (isPooled, shape) = (true, shape with { Pooling = Pooling(open(Path(folder, "config.json"))) });
@@ -61,15 +66,23 @@ internal static class SentenceModules
                     throw module.Unknown($"module of the type {Printable.Quote(type)} at this place");
             }
         }
-        return isPooled ? (shape!, transformer, dense) : throw modules.Unknown("list of modules without a Transformer and a Pooling");
+        return isPooled ? (shape!, transformer, dense, weights) : throw modules.Unknown("list of modules without a Transformer and a Pooling");
     }
 
     /// <summary>The files behind the transformer, each with its path; the dense layer's weights are the caller's.</summary>
-    public static IEnumerable<(string Path, object Content)> Write(TextTransformer shape)
+    /// <param name="shape">The network's.</param>
+    /// <param name="vocabulary">The tokenizer's.</param>
+    /// <param name="tokenWeights">[V], null where all weigh the same.</param>
+    public static IEnumerable<(string Path, object Content)> Write(TextTransformer shape, Vocabulary vocabulary, float[]? tokenWeights)
     {
         const string old = "sentence_transformers.models.";
         var modules = new List<object>();
         modules.Add(Module("Transformer", ""));
+        if (tokenWeights is not null)
+        {
+            modules.Add(Module("WordWeights", "WordWeights"));
+            yield return ("WordWeights/config.json", WordWeights.Write(vocabulary, tokenWeights));
+        }
         modules.Add(Module("Pooling", "1_Pooling"));
         yield return ("1_Pooling/config.json", s_flags.Select(flag => (flag.Key, (object)shape.Pooling.HasFlag(flag.Mode)))
             .Prepend(("word_embedding_dimension", shape.Width)).Append(("include_prompt", true)).ToDictionary(pair => pair.Item1, pair => pair.Item2));

@@ -19,6 +19,7 @@ internal sealed class TextCheckpoint
     private readonly string? _denseFolder;
     private readonly string _modelType;
     private readonly bool _usesPooler;
+    private readonly float[]? _tokenWeights;
 
     /// <summary>Reads all but the weights.</summary>
     /// <exception cref="InvalidDataException">A file is missing, damaged or of a kind that is not supported; it is named.</exception>
@@ -38,7 +39,7 @@ internal sealed class TextCheckpoint
             else if (_usesPooler)
                 throw new InvalidDataException($"{In(SentenceModules.List)} says how texts become vectors: leave TextFolder.UsesPooler out.");
             else
-                (Shape, _transformerFolder, _denseFolder) = SentenceModules.Read(modules.Value, Required, ReadTransformer);
+                (Shape, _transformerFolder, _denseFolder, _tokenWeights) = SentenceModules.Read(modules.Value, Required, ReadTransformer);
             if (_usesPooler)
                 Shape = Shape with { Pooling = TextPooling.Cls, DenseSize = Shape.Width, DenseActivation = TextActivation.Tanh };
             if (source.Pooling is { } pooling)
@@ -77,6 +78,11 @@ internal sealed class TextCheckpoint
     {
         Dictionary<string, Tensor> targets = module.state_dict();
         var missing = new HashSet<string>(targets.Keys.Where(name => Shape.DenseSize is not null || !TextNames.IsDense(name)));
+        if (_tokenWeights is not null)
+        {
+            ((TextTransformerModule)module).SetTokenWeights(_tokenWeights);
+            missing.Remove(TextNames.TokenWeights);
+        }
         var faults = new List<string>();
         using (WeightFiles files = WeightFiles.Open(Path.Combine(_folder, _transformerFolder, Weights)))
         {

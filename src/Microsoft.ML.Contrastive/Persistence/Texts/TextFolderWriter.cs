@@ -29,7 +29,7 @@ internal static class TextFolderWriter
             Directory.CreateDirectory(temporary);
             TokenizerFiles.Write(tokenizer, (name, bytes) => File.WriteAllBytes(Path.Combine(temporary, name), bytes));
             Json(TextConfig.File, TextConfig.Write(shape, tokenizer.PaddingId));
-            foreach ((string path, object content) in SentenceModules.Write(shape))
+            foreach ((string path, object content) in SentenceModules.Write(shape, tokenizer.Vocabulary, ((TextTransformerModule)module).TokenWeights?.data<float>().ToArray()))
                 Json(path, content);
             Json("config_sentence_transformers.json", new Dictionary<string, object?>
             {
@@ -69,7 +69,7 @@ internal static class TextFolderWriter
     {
         string type = TextConfig.ModelType(shape);
         foreach ((string name, Tensor value) in module.state_dict())
-            if (!TextNames.IsDense(name))
+            if (!TextNames.IsDense(name) && name != TextNames.TokenWeights)
                 yield return (TextNames.Theirs(name, type), value);
         if (shape.TokenTypes == 0 && type != "mpnet")
             yield return ("embeddings.token_type_embeddings.weight", zeros(1, shape.Width));

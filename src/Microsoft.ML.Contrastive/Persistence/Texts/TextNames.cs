@@ -5,6 +5,9 @@ namespace Microsoft.ML.Contrastive;
 /// <summary>Names that Hugging Face gives the tensors of the BERT family, as those of BERT, which are ours.</summary>
 internal static partial class TextNames
 {
+    /// <summary>Our tensor of what each token weighs, which is no tensor of theirs.</summary>
+    public const string TokenWeights = "token_weights";
+
     private static readonly string[] s_prefixes = ["bert.", "roberta.", "mpnet.", "distilbert.", "xlm_roberta.", "model.", "0.auto_model.", "auto_model."];
 
     /// <summary>Beginnings of what a model has beside the encoder: heads of its pretraining, and counters.</summary>

@@ -1,0 +1,40 @@
+namespace Microsoft.ML.Contrastive;
+
+/// <summary>What each token weighs in the mean, as sentence-transformers' module WordWeights keeps it: a vocabulary in the order of its ids, and weights by token.</summary>
+internal static class WordWeights
+{
+    /// <param name="config">The module's config.json.</param>
+    /// <param name="count">V.</param>
+    /// <returns>[V]; 1 for ids behind the module's vocabulary.</returns>
+    /// <exception cref="InvalidDataException">The module is of more tokens, or a weight is no number from 0 upwards.</exception>
+    public static float[] Read(JsonPart config, int count)
+    {
+        JsonPart[] tokens = [.. config["vocab"].Items()];
+        if (tokens.Length == 0 || tokens.Length > count)
+            throw config.Unknown($"vocab of {tokens.Length} tokens for a model of {count}");
+        JsonPart given = config["word_weights"];
+        float unknown = Weight(config, "unknown_word_weight", 1);
+        float[] weights = [.. Enumerable.Repeat(1f, count)];
+        foreach ((int id, JsonPart token) in tokens.Index())
+        {
+            string word = token.AsText(), lower = word.ToLowerInvariant();
+            weights[id] = given.Has(word) ? Weight(given, word, 1) : Weight(given, lower, unknown); // theirs looks for both
+        }
+        return weights;
+    }
+
+    /// <param name="vocabulary">Ids without a token get a name, because theirs counts by the list.</param>
+    /// <param name="weights">[V].</param>
+    public static object Write(Vocabulary vocabulary, float[] weights)
+    {
+        string[] tokens = [.. vocabulary.Tokens.Select((token, id) => token ?? $"[no token {id}]")];
+        var byToken = new Dictionary<string, float>(StringComparer.Ordinal);
+        foreach ((string token, float weight) in tokens.Zip(weights))
+            byToken[token] = weight;
+        return new Dictionary<string, object> { ["vocab"] = tokens, ["word_weights"] = byToken, ["unknown_word_weight"] = 1 };
+    }
+
+    private static float Weight(JsonPart part, string name, float standard)
+        => (float)part.Number(name, standard) is >= 0 and < float.PositiveInfinity and var weight ? weight
+            : throw part.Unknown($"weight of {Printable.Quote(name)} that is not from 0 upwards");
+}
