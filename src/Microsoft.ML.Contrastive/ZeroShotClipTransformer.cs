@@ -193,7 +193,7 @@ public sealed class ZeroShotClipTransformer : NetworkTransformer
             PretrainedEncoder network = _owner.Weights;
             Tensor classes = tensor(_owner._classes.Vectors, _owner.Labels.Count, _owner._classes.Vectors.Length / _owner.Labels.Count).to(network.Device).DetachFromDisposeScope();
             Func<Tensor, Tensor> logits = pictures => ZeroShotClasses.Logits(network.Module.forward(pictures), classes, _owner._classes.Settings);
-            return new Worker(_outputs, _owner._classes, slots, classes)
+            return new Worker(_owner, _outputs, slots, classes)
             {
                 Pictures = IsActive(Output.PredictedLabel, activeOutput) ? new NetworkWorker(network, input, _column, slots, _owner.Labels.Count, logits) : null,
                 Label = IsActive(Output.Label, activeOutput) ? _label!.CreateReader(input) : null,
@@ -209,13 +209,13 @@ public sealed class ZeroShotClipTransformer : NetworkTransformer
             && (output.Item == first || (output.Item == first + 1 && first != Output.Label)));
     }
 
-    private sealed class Worker(List<Output> outputs, ZeroShotClasses classes, int slots, Tensor classVectors) : IBatchWorker
+    private sealed class Worker(ZeroShotClipTransformer owner, List<Output> outputs, int slots, Tensor classVectors) : IBatchWorker
     {
         private readonly float[] _keys = new float[slots], _labels = new float[slots];
 
         public NetworkWorker? Pictures { get; init; }
 
-        public Func<int>? Label { get; init; }
+        public ZeroShotLabelReader? Label { get; init; }
 
         public BoxWorker? Boxes { get; init; }
 
@@ -223,7 +223,7 @@ public sealed class ZeroShotClipTransformer : NetworkTransformer
         {
             Pictures?.Read(slot);
             if (Label is not null)
-                _labels[slot] = Label();
+                _labels[slot] = Label.Read();
             Boxes?.Read(slot);
         }
 
@@ -231,7 +231,7 @@ public sealed class ZeroShotClipTransformer : NetworkTransformer
         {
             Pictures?.Compute(rows);
             for (int slot = 0; slot < rows && Pictures is not null; slot++)
-                _keys[slot] = classes.Decide(Pictures.Numbers(slot));
+                _keys[slot] = owner._classes.Decide(Pictures.Numbers(slot));
             Boxes?.Compute();
         }
 
@@ -246,6 +246,8 @@ public sealed class ZeroShotClipTransformer : NetworkTransformer
 
         public void Dispose()
         {
+            if (Label?.Warning is { } warning)
+                owner.Log(channel => channel.Warning(warning));
             Pictures?.Dispose();
             classVectors.Dispose();
         }

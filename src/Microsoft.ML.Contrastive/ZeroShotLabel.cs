@@ -33,29 +33,50 @@ internal sealed class ZeroShotLabel
             throw Wrong(column.Name, column.GetTypeString());
     }
 
-    /// <summary>Gives the current row's key, from 1; 0 for a label that is none of the classes.</summary>
-    public Func<int> CreateReader(DataViewRow row)
+    /// <summary>Reads the rows' keys.</summary>
+    public ZeroShotLabelReader CreateReader(DataViewRow row)
     {
         if (_ofKeys is { } known)
         {
             ValueGetter<uint> getKey = row.GetGetter<uint>(row.Schema[Index]);
             uint key = 0;
-            return () =>
+            return new(Name, () =>
             {
                 getKey(ref key);
-                return key < known.Length ? known[key] : 0;
-            };
+                return key == 0 ? null : key < known.Length ? known[key] : 0;
+            });
         }
         ValueGetter<ReadOnlyMemory<char>> getText = row.GetGetter<ReadOnlyMemory<char>>(row.Schema[Index]);
         Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> keys = _keys.GetAlternateLookup<ReadOnlySpan<char>>();
         ReadOnlyMemory<char> text = default;
-        return () =>
+        return new(Name, () =>
         {
             getText(ref text);
-            return keys.TryGetValue(text.Span, out int place) ? place : 0;
-        };
+            return text.IsEmpty ? null : keys.TryGetValue(text.Span, out int place) ? place : 0;
+        });
     }
 
     private static ArgumentException Wrong(string name, string type)
         => new($"Column '{name}' is {type}: expected labels as text, or as a key of text as MapValueToKey makes it.", nameof(name));
+}
+
+/// <summary>One pass over a column of true labels.</summary>
+/// <param name="column">Its name.</param>
+/// <param name="read">The current row's key, from 1; 0 for a label that is none of the classes, null where there is no label.</param>
+internal sealed class ZeroShotLabelReader(string column, Func<int?> read)
+{
+    private long _labels, _known;
+
+    /// <summary>What to say of the rows read so far: that no label is a class, by which every measure would be of nothing; null otherwise.</summary>
+    public string? Warning => _labels == 0 || _known > 0 ? null
+        : $"None of the {_labels} labels in column '{column}' is one of the classes, so that all count as missing: labels must be spelt as the classes are. WithLabels changes the classes, not the column.";
+
+    /// <summary>The current row's key, from 1; 0 for a label that is none of the classes or missing.</summary>
+    public int Read()
+    {
+        int? key = read();
+        _labels += key is null ? 0 : 1;
+        _known += key > 0 ? 1 : 0;
+        return key ?? 0;
+    }
 }

@@ -214,6 +214,24 @@ public sealed class ZeroShotClipTests : IDisposable
     }
 
     [Fact]
+    public void Labels_of_which_none_is_a_class_are_told()
+    {
+        var messages = new List<string>();
+        _ml.Log += (_, entry) => messages.Add(entry.Message);
+        CaptionedPicture[] rows = ToyClip.Rows(3);
+        foreach (CaptionedPicture row in rows)
+            row.Label = s_labels[0];
+        IDataView data = _ml.Data.LoadFromEnumerable(rows), keys = _ml.Transforms.Conversion.MapValueToKey("Label").Fit(data).Transform(data);
+        using ZeroShotClipTransformer classifier = Estimator(new() { Labels = s_labels, Model = _model, LabelColumnName = "Label" }).Fit(data);
+        Assert.All(classifier.Transform(data).GetColumn<uint>("Label"), key => Assert.Equal(1u, key));
+        Assert.DoesNotContain(messages, message => message.Contains("is one of the classes", StringComparison.Ordinal));
+        ZeroShotClipTransformer other = classifier.WithLabels(["unlike", "any"]);
+        foreach (IDataView view in new[] { data, keys })
+            Assert.All(other.Transform(view).GetColumn<uint>("Label"), key => Assert.Equal(0u, key));
+        Assert.Equal(2, messages.Count(message => message.Contains("None of the 3 labels in column 'Label' is one of the classes", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public void Templates_come_from_a_file()
     {
         string path = Path.Combine(_folder, "templates.txt");
