@@ -9,6 +9,9 @@ internal sealed class CaptionedRow
     /// <summary>Planar, three channels.</summary>
     public byte[] Image { get; set; } = [];
 
+    /// <summary>The picture's name: rows of one name are captions of one picture.</summary>
+    public string File { get; set; } = "";
+
     public string Caption { get; set; } = "";
 
     public string Label { get; set; } = "";
@@ -30,7 +33,7 @@ internal sealed class CaptionedPictures(int side)
         return ml.Data.LoadFromEnumerable(rows, schema);
     }
 
-    /// <summary>The rows of a TSV with a header, each with its picture.</summary>
+    /// <summary>The rows of a TSV with a header, each with its picture; those with a blank caption are left out, and told.</summary>
     /// <param name="file">The TSV; has a column file, the picture's path in <paramref name="pictures"/>.</param>
     /// <param name="pictures">A folder or zip.</param>
     /// <param name="make">A row from its cells by column name, or null to leave it out.</param>
@@ -40,20 +43,32 @@ internal sealed class CaptionedPictures(int side)
         if (!File.Exists(file))
             throw new BenchmarkException($"There is no file {file}.");
         using Source source = Source.Open(pictures);
-        string[] lines = File.ReadAllLines(file), columns = lines[0].Split('\t');
+        string[] lines = File.ReadAllLines(file), columns = lines.FirstOrDefault("").Split('\t');
         var rows = new List<CaptionedRow>();
-        foreach ((int number, string line) in lines.Index().Skip(1))
+        var decoded = new Dictionary<string, byte[]>(StringComparer.Ordinal);
+        int blank = 0;
+        foreach ((int number, string line) in lines.Index().Skip(1).Where(line => line.Item.Length > 0))
         {
             string[] cells = line.Split('\t');
             if (make(Cell) is not { } row)
                 continue;
-            row.Image = Decode(source.Read(Cell("file")), Cell("file"));
+            if (string.IsNullOrWhiteSpace(row.Caption))
+            {
+                blank++;
+                continue;
+            }
+            row.File = Cell("file");
+            if (!decoded.TryGetValue(row.File, out byte[]? pixels))
+                decoded.Add(row.File, pixels = Decode(source.Read(row.File), row.File));
+            row.Image = pixels;
             rows.Add(row);
 
             string Cell(string name) => Array.IndexOf(columns, name) is >= 0 and int column && column < cells.Length ? cells[column]
                 : throw new BenchmarkException($"{file}, line {number + 1}, has no column '{name}': it needs a header with file and caption, and tabs between cells.");
         }
-        return rows.Count > 0 ? [.. rows] : throw new BenchmarkException($"{file} has no rows for this task.");
+        if (blank > 0)
+            Console.Error.WriteLine($"{file}: {blank} rows with a blank caption are left out.");
+        return rows.Count > 0 ? [.. rows] : throw new BenchmarkException($"{file} has no rows for this task: it needs a header with file and caption, and a picture's path and words in each line behind it.");
     }
 
     /// <summary>CIFAR-10 with its nouns as captions.</summary>
@@ -68,7 +83,7 @@ internal sealed class CaptionedPictures(int side)
     public CaptionedRow[] ReadClasses(string pictures)
     {
         using Source source = Source.Open(pictures);
-        CaptionedRow[] rows = [.. source.Names.Where(name => name.Contains('/') && s_extensions.Contains(Path.GetExtension(name).ToLowerInvariant())).Order(StringComparer.Ordinal)
+        CaptionedRow[] rows = [.. source.Names.Where(name => name.Contains('/') && !Path.GetFileName(name).StartsWith('.') && s_extensions.Contains(Path.GetExtension(name).ToLowerInvariant())).Order(StringComparer.Ordinal)
             .Select(name => new CaptionedRow { Image = Decode(source.Read(name), name), Label = name.Split('/')[^2].Replace('_', ' ') })];
         return rows.Length > 0 ? rows : throw new BenchmarkException($"{pictures} has no pictures as CLASS/NAME.");
     }
@@ -99,7 +114,7 @@ internal sealed class CaptionedPictures(int side)
             : Directory.EnumerateFiles(place, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(place, file).Replace('\\', '/'));
 
         public static Source Open(string path) => Directory.Exists(path) ? new Source(path, null)
-            : File.Exists(path) ? new Source(path, ZipFile.OpenRead(path)) : throw new BenchmarkException($"There is no folder or zip '{path}'.");
+            : File.Exists(path) ? new Source(path, OpenZip(path)) : throw new BenchmarkException($"There is no folder or zip '{path}'.");
 
         public MemoryStream Read(string name)
         {
@@ -115,5 +130,17 @@ internal sealed class CaptionedPictures(int side)
         }
 
         public void Dispose() => zip?.Dispose();
+
+        private static ZipArchive OpenZip(string path)
+        {
+            try
+            {
+                return ZipFile.OpenRead(path);
+            }
+            catch (InvalidDataException)
+            {
+                throw new BenchmarkException($"{path} is no folder and no zip.");
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.Contrastive.Benchmarks;
@@ -9,12 +10,21 @@ namespace Microsoft.ML.Contrastive.Benchmarks;
 internal sealed class ClipBenchmark
 {
     private const int BatchSize = 256, EmojiSide = 36, CifarSide = 32;
+    private const int EmojiEpochs = 30, OtherEpochs = 10, LeastSteps = 400;
     private static readonly string[] s_heldOut = ["deer", "truck"];
     private readonly ClipOptions _options;
     private readonly MLContext _ml;
     private readonly List<ClipRow> _rows = [];
 
-    private ClipBenchmark(ClipOptions options) => (_options, _ml) = (options, new MLContext(options.Seed));
+    private ClipBenchmark(ClipOptions options)
+    {
+        (_options, _ml) = (options, new MLContext(options.Seed));
+        _ml.Log += (_, entry) =>
+        {
+            if (entry.Kind == ChannelMessageKind.Warning)
+                Console.Error.WriteLine(entry.Message);
+        };
+    }
 
     public static int Run(string[] args)
     {
@@ -23,10 +33,10 @@ internal sealed class ClipBenchmark
             new ClipBenchmark(ClipOptions.Parse(args)).Run();
             return 0;
         }
-        catch (BenchmarkException error)
+        catch (Exception error) when (error is BenchmarkException or IOException or UnauthorizedAccessException)
         {
             Console.Error.WriteLine(error.Message);
-            return 2;
+            return error is BenchmarkException ? 2 : 1;
         }
     }
 
@@ -54,7 +64,7 @@ internal sealed class ClipBenchmark
             }
             ClipRow.WriteAll(_options.Out, string.Create(
                 CultureInfo.InvariantCulture,
-                $"Trained from nothing: {Image}; {Text}; batches of {BatchSize}, {_options.Epochs} epochs on emoji and {Math.Max(1, _options.Epochs / 3)} on other pictures, seed {_options.Seed}; {Environment.ProcessorCount} processors. A query's rank counts equally near candidates against it."), _rows);
+                $"Trained from nothing: {Image}; {Text}; batches of {BatchSize}, seed {_options.Seed}; {Environment.ProcessorCount} processors. A query's rank counts equally near candidates against it."), _rows);
         }
     }
 
@@ -68,14 +78,16 @@ internal sealed class ClipBenchmark
     /// <summary>One vendor's emoji in training and the other's in the test; or both vendors' in both, and a fifth of the ids, skin variants with them, in the test alone.</summary>
     private void Emoji(bool newConcepts)
     {
-        string folder = Path.Combine(_options.Data!, "emoji"), table = Path.Combine(folder, "emoji-captions.tsv");
+        string folder = Path.Combine(_options.Data, "emoji"), table = Path.Combine(folder, "emoji-captions.tsv");
         var pictures = new CaptionedPictures(_options.Size ?? EmojiSide);
         CaptionedRow[] noto = Vendor("noto"), twitter = Vendor("twitter");
         HashSet<string> both = [.. noto.Where(IsPlain).Select(Concept).Intersect(twitter.Where(IsPlain).Select(Concept))];
         if (!newConcepts)
         {
-            using ImageTextTransformer model = Train(pictures, noto, _options.Epochs, out ClipRun run);
+            Others others = ReadOthers(pictures);
+            using ImageTextTransformer model = Train(pictures, noto, EmojiEpochs, out ClipRun run);
             Retrieval("new design", pictures, model, [.. twitter.Where(row => IsPlain(row) && both.Contains(Concept(row)))], run);
+            Measure(others, ", by emoji", pictures, model, run);
             return;
         }
         string[] ids = [.. both.Order(StringComparer.Ordinal)];
@@ -83,9 +95,11 @@ internal sealed class ClipBenchmark
         HashSet<string> test = [.. ids.Take(ids.Length / 5)];
         HashSet<string> words = [.. noto.Concat(twitter).Where(row => IsPlain(row) && test.Contains(Concept(row))).Select(row => row.Caption)];
         CaptionedRow[] train = [.. noto.Concat(twitter).Where(row => !test.Contains(Concept(row)) && !words.Contains(row.Caption.Split(':')[0]))];
-        using ImageTextTransformer other = Train(pictures, train, _options.Epochs, out ClipRun otherRun);
+        Others more = ReadOthers(pictures);
+        using ImageTextTransformer other = Train(pictures, train, EmojiEpochs, out ClipRun otherRun);
         foreach ((string vendor, CaptionedRow[] rows) in new[] { ("noto", noto), ("twitter", twitter) })
             Retrieval($"new concept, {vendor}", pictures, other, [.. rows.Where(row => IsPlain(row) && test.Contains(Concept(row)))], otherRun);
+        Measure(more, ", by four fifths of the emoji", pictures, other, otherRun);
 
         CaptionedRow[] Vendor(string set) => pictures.Read(table, Path.Combine(folder, $"emoji-{set}.zip"), cell => cell("set") != set ? null
             : new CaptionedRow { Caption = cell("caption"), Label = $"{cell("id")}|{cell("is_skin_variant")}" });
@@ -99,10 +113,12 @@ internal sealed class ClipBenchmark
     private void Cifar(string[] heldOut)
     {
         var pictures = new CaptionedPictures(_options.Size ?? CifarSide);
-        CaptionedRow[] train = pictures.ReadCifar(_options.Data!, "train"), test = pictures.ReadCifar(_options.Data!, "test");
+        CaptionedRow[] train = pictures.ReadCifar(_options.Data, "train"), test = pictures.ReadCifar(_options.Data, "test");
         string[] classes = [.. test.Select(row => row.Label).Distinct().Order(StringComparer.Ordinal)];
         CaptionedRow[] seen = [.. train.Where(row => !heldOut.Contains(row.Label))];
-        using ImageTextTransformer model = Train(pictures, seen, Math.Max(1, _options.Epochs / 3), out ClipRun run);
+        Others others = ReadOthers(pictures);
+        using ImageTextTransformer model = Train(pictures, seen, OtherEpochs, out ClipRun run);
+        Measure(others, heldOut.Length == 0 ? ", by CIFAR-10" : ", by eight classes of CIFAR-10", pictures, model, run);
         if (heldOut.Length == 0)
         {
             ZeroShot("CIFAR-10", pictures, model, test, classes, run);
@@ -122,20 +138,34 @@ internal sealed class ClipBenchmark
     {
         var pictures = new CaptionedPictures(_options.Size ?? EmojiSide);
         (string file, string images) = _options.Train!.Value;
-        using ImageTextTransformer model = Train(pictures, pictures.Read(file, images, Pair), Math.Max(1, _options.Epochs / 3), out ClipRun run);
-        if (_options.Test is var (testFile, testImages))
-            Retrieval("own pairs", pictures, model, pictures.Read(testFile, testImages, Pair), run);
-        if (_options.Classes is { } classes)
-        {
-            CaptionedRow[] rows = pictures.ReadClasses(classes);
-            ZeroShot("own classes", pictures, model, rows, [.. rows.Select(row => row.Label).Distinct().Order(StringComparer.Ordinal)], run);
-        }
-
-        static CaptionedRow Pair(Func<string, string> cell) => new() { Caption = cell("caption") };
+        CaptionedRow[] rows = pictures.Read(file, images, Pair);
+        if (rows.Length < 2)
+            throw new BenchmarkException($"{file} has one pair alone: there is nothing to tell it from.");
+        Others others = ReadOthers(pictures, own: true);
+        int steps = rows.Length / Math.Min(BatchSize, rows.Length); // of an epoch
+        using ImageTextTransformer model = Train(pictures, rows, Math.Max(OtherEpochs, (LeastSteps + steps - 1) / steps), out ClipRun run);
+        Measure(others, "", pictures, model, run);
     }
 
-    private ImageTextTransformer Train(CaptionedPictures pictures, CaptionedRow[] rows, int epochs, out ClipRun run)
+    /// <summary>What the user wants measured beside the task; read before any training, which a mistyped name would waste.</summary>
+    /// <param name="own">Whether the model is of the user's own pairs, which alone measures where there are such.</param>
+    private Others ReadOthers(CaptionedPictures pictures, bool own = false) => _options.Train is not null && !own ? new([], [])
+        : new(_options.Test is var (file, images) ? pictures.Read(file, images, Pair) : [], _options.Classes is { } classes ? pictures.ReadClasses(classes) : []);
+
+    private void Measure(Others others, string by, CaptionedPictures pictures, ImageTextTransformer model, ClipRun run)
     {
+        if (others.Pairs.Length > 0)
+            Retrieval($"own pairs{by}", pictures, model, others.Pairs, run);
+        if (others.OfClasses.Length > 0)
+            ZeroShot($"own classes{by}", pictures, model, others.OfClasses, [.. others.OfClasses.Select(row => row.Label).Distinct().Order(StringComparer.Ordinal)], run);
+    }
+
+    private static CaptionedRow Pair(Func<string, string> cell) => new() { Caption = cell("caption") };
+
+    /// <param name="standard">Epochs where the user names none.</param>
+    private ImageTextTransformer Train(CaptionedPictures pictures, CaptionedRow[] rows, int standard, out ClipRun run)
+    {
+        int epochs = _options.Epochs ?? standard;
         int batch = Math.Min(BatchSize, rows.Length);
         ImageTextEstimator estimator = _ml.Transforms.ContrastivePretrain(
             new InputOutputColumnPair[] { new("ImageVector", "Image"), new("TextVector", "Caption") }, new Clip { Augmentations = [View] }, new ImageTextEncoder(Image, Text),
@@ -151,29 +181,35 @@ internal sealed class ClipBenchmark
         return model;
     }
 
-    /// <summary>Which of the test's own captions belongs to a picture, and which of its pictures to a caption.</summary>
+    /// <summary>Which of the test's own captions belong to a picture, and which of its pictures to a caption; there may be several of either.</summary>
     private void Retrieval(string task, CaptionedPictures pictures, ImageTextTransformer model, CaptionedRow[] rows, ClipRun run)
     {
         string[] captions = [.. rows.Select(row => row.Caption).Distinct()];
-        foreach (CaptionedRow row in rows)
-            row.Label = row.Caption;
-        ZeroShot($"{task}, picture to text", pictures, model, rows, captions, run, PromptTemplates.Drawings);
+        CaptionedRow[] gallery = [.. rows.DistinctBy(row => row.File)];
+        Dictionary<string, int> placeOfCaption = captions.Index().ToDictionary(entry => entry.Item, entry => entry.Index), placeOfPicture = gallery.Index().ToDictionary(entry => entry.Item.File, entry => entry.Index);
+        ILookup<string, int> captionsOf = rows.ToLookup(row => row.File, row => placeOfCaption[row.Caption]), picturesOf = rows.ToLookup(row => row.Caption, row => placeOfPicture[row.File]);
+        ZeroShot($"{task}, picture to text", pictures, model, gallery, captions, [.. gallery.Select(row => captionsOf[row.File].Distinct().ToArray())], run, PromptTemplates.Drawings);
+
+        int[][] rights = [.. captions.Select(caption => picturesOf[caption].Distinct().ToArray())];
         using var scope = NewDisposeScope();
         using ImageTextTransformer images = model.Only("ImageVector");
-        Tensor vectors = FeatureRows.Read(_ml, images.Transform(pictures.View(_ml, rows)), "rows", "ImageVector", null, [], atLeast: 1).Features;
-        Tensor texts = tensor(model.EmbedTexts(captions).SelectMany(vector => vector).ToArray()).view(captions.Length, -1);
-        Tensor numbers = tensor(rows.Select(row => (long)Array.IndexOf(captions, row.Caption)).ToArray());
-        Add(ClipRow.Of($"{task}, text to picture", "the word", Contrastive.Retrieval.Measure(texts, vectors, arange(captions.Length), numbers).Ranks, rows.Length, run));
+        Tensor vectors = tensor(images.Transform(pictures.View(_ml, gallery)).GetColumn<float[]>("ImageVector").SelectMany(vector => vector).ToArray()).view(gallery.Length, -1);
+        long[] ranks = [.. model.EmbedTexts(captions).Zip(rights, (text, right) =>
+        {
+            using Tensor query = tensor(text), nearness = vectors.mv(query);
+            return ZeroShotRanks.Rank(nearness.data<float>().ToArray(), right);
+        })];
+        Add(ClipRow.Of($"{task}, text to picture", "the word", ranks, rights.Select(right => right.Length), gallery.Length, run));
     }
 
+    private void ZeroShot(string task, CaptionedPictures pictures, ImageTextTransformer model, CaptionedRow[] rows, string[] classes, ClipRun run)
+        => ZeroShot(task, pictures, model, rows, classes, [.. rows.Select(row => new[] { Array.IndexOf(classes, row.Label) })], run, PromptTemplates.Photos);
+
     /// <summary>Which word belongs to a picture: by the word alone, and by sentences about it.</summary>
-    private void ZeroShot(string task, CaptionedPictures pictures, ImageTextTransformer model, CaptionedRow[] rows, string[] classes, ClipRun run, PromptTemplates? ensemble = null)
+    private void ZeroShot(string task, CaptionedPictures pictures, ImageTextTransformer model, CaptionedRow[] rows, string[] classes, int[][] rights, ClipRun run, PromptTemplates ensemble)
     {
-        foreach ((string prompts, PromptTemplates templates) in new[] { ("the word", PromptTemplates.None), ("ensemble", ensemble ?? PromptTemplates.Photos) })
-        {
-            long[] ranks = ZeroShotRanks.Of(_ml, pictures, model, rows, classes, templates);
-            Add(ClipRow.Of(task, prompts, ranks, classes.Length, run));
-        }
+        foreach ((string prompts, PromptTemplates templates) in new[] { ("the word", PromptTemplates.None), ("ensemble", ensemble) })
+            Add(ClipRow.Of(task, prompts, ZeroShotRanks.Of(_ml, pictures, model, rows, classes, rights, templates), rights.Select(right => right.Length), classes.Length, run));
     }
 
     private void Add(ClipRow row)
@@ -182,3 +218,6 @@ internal sealed class ClipBenchmark
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{row.Task}, {row.Prompts}: {row.Accuracy:P1} of {row.Queries}, chance {row.Chance:P2}, recall@10 {row.Recall10:P1}"));
     }
 }
+
+/// <summary>What the user wants a model measured on; either may be empty.</summary>
+internal sealed record Others(CaptionedRow[] Pairs, CaptionedRow[] OfClasses);

@@ -27,11 +27,16 @@ internal sealed record ClipRow(string Task, double Accuracy, double Chance, doub
     /// <summary>Of training.</summary>
     public required double Seconds { get; init; }
 
-    /// <summary>From each query's rank of its own, from 1.</summary>
-    public static ClipRow Of(string task, string prompts, IReadOnlyList<long> ranks, int gallery, ClipRun run)
+    /// <param name="task">What was measured.</param>
+    /// <param name="prompts">How the words were asked for.</param>
+    /// <param name="ranks">Each query's rank of its best right candidate, from 1.</param>
+    /// <param name="rights">How many candidates are right for each query.</param>
+    /// <param name="gallery">Candidates.</param>
+    /// <param name="run">The training.</param>
+    public static ClipRow Of(string task, string prompts, IReadOnlyList<long> ranks, IEnumerable<int> rights, int gallery, ClipRun run)
     {
         double Recall(int k) => ranks.Average(rank => rank <= k ? 1.0 : 0);
-        return new(task, Recall(1), 1.0 / gallery, Recall(1), Recall(5), Recall(10))
+        return new(task, Recall(1), rights.Average() / gallery, Recall(1), Recall(5), Recall(10))
         {
             Gallery = gallery, Queries = ranks.Count, Prompts = prompts, Pairs = run.Pairs, Steps = run.Steps, Seconds = run.Seconds,
         };

@@ -109,11 +109,15 @@ public sealed class LoadClipTests : IDisposable
 
         ImageTextTransformer LoadFile(string file)
         {
-            // A file alone has no tokenizer of this vocabulary: its folder must bring one.
-            Assert.Contains("tokenizer.json", Assert.Throws<InvalidDataException>(() => _ml.Model.LoadClip(new ClipLoadOptions { Path = file, ImageHeads = 2, TextHeads = 2 })).Message, StringComparison.Ordinal);
-            string folder = ClipFiles.Write(Path.Combine(_folder, "open"), ClipScheme.OpenClipFolder, Named(), ToyClip.Side, change: config => config.Remove("preprocess_cfg"));
-            TokenizerFiles.Write(ToyClip.Tokenizer, (name, content) => File.WriteAllBytes(Path.Combine(folder, name), content));
-            return _ml.Model.LoadClip(folder);
+            // A file alone has no tokenizer of this vocabulary: one must lie beside it, and then the folder is a model too, which needs no configuration.
+            Assert.Contains("tokenizer.json", Assert.Throws<InvalidDataException>(() => Load(file)).Message, StringComparison.Ordinal);
+            TokenizerFiles.Write(ToyClip.Tokenizer, (name, content) => File.WriteAllBytes(Path.Combine(_folder, name), content));
+            using ImageTextTransformer byFolder = Load(_folder);
+            ImageTextTransformer byFile = Load(file);
+            Assert.Equal(byFolder.EmbedTexts(["a dog"]), byFile.EmbedTexts(["a dog"]));
+            return byFile;
+
+            ImageTextTransformer Load(string place) => _ml.Model.LoadClip(new ClipLoadOptions { Path = place, ImageHeads = 2, TextHeads = 2 });
         }
     }
 

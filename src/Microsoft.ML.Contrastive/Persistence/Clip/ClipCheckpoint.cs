@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Contrastive;
 
 /// <summary>
-/// A CLIP model that another library saved: a folder of Hugging Face's CLIPModel or of open_clip, or one safetensors file under OpenAI's or Hugging Face's names. The
-/// networks' sizes are told by the weights, and compared with what the folder says; every tensor is accounted for.
+/// A CLIP model that another library saved: a folder of Hugging Face's CLIPModel or of open_clip, or one safetensors file under OpenAI's or Hugging Face's names, alone or in a
+/// folder with its tokenizer. The networks' sizes are told by the weights, and compared with what the folder says; every tensor is accounted for.
 /// </summary>
 internal sealed class ClipCheckpoint : IDisposable
 {
@@ -13,11 +13,16 @@ internal sealed class ClipCheckpoint : IDisposable
     private const int FaultsShown = 20;
     private readonly WeightFiles _weights;
     private readonly ClipNames _names;
-    private readonly string? _folder;
+    private readonly string _folder;
+    private readonly bool _isFile;
 
-    private ClipCheckpoint(WeightFiles weights, ClipConfig config, string? folder)
+    /// <param name="weights">The files, which this closes.</param>
+    /// <param name="config">What is beside them.</param>
+    /// <param name="folder">Where the tokenizer lies.</param>
+    /// <param name="isFile">Whether the file was named and not the folder, which then may have another model's tokenizer.</param>
+    private ClipCheckpoint(WeightFiles weights, ClipConfig config, string folder, bool isFile)
     {
-        (_weights, _folder) = (weights, folder);
+        (_weights, _folder, _isFile) = (weights, folder, isFile);
         Normalization = config.Normalization;
         _names = ClipNames.Of(weights.Entries) ?? throw new InvalidDataException(
             $"{weights.Source} holds no CLIP model of a kind that is known: it has neither 'visual.conv1.weight' (OpenAI, open_clip) nor 'vision_model.embeddings.patch_embedding.weight' (Hugging Face), but {Some()}.");
@@ -53,15 +58,15 @@ internal sealed class ClipCheckpoint : IDisposable
     public static ClipCheckpoint Open(string path, ClipConfig? given = null)
     {
         bool isFolder = Directory.Exists(path), isOpenClip = isFolder && File.Exists(Path.Combine(path, ClipConfig.OpenClipFile));
+        bool isPlain = !isFolder || !(isOpenClip || File.Exists(Path.Combine(path, ClipConfig.HuggingFaceFile)));
+        string file = !isFolder ? path : isPlain ? OnlyWeights(path) : Path.Combine(path, isOpenClip ? OpenClipWeights : HuggingFaceWeights);
         ClipConfig config;
         string now = path;
         try
         {
-            config = !isFolder ? new()
+            config = isPlain ? new()
                 : isOpenClip ? ClipConfig.OfOpenClip(Json(ClipConfig.OpenClipFile)!.Value)
-                : ClipConfig.OfHuggingFace(
-                    Json(ClipConfig.HuggingFaceFile) ?? throw new InvalidDataException($"The folder {path} has neither {ClipConfig.HuggingFaceFile} nor {ClipConfig.OpenClipFile}: give a folder of Hugging Face's CLIPModel or of open_clip, or a safetensors file."),
-                    Json(Preprocessor));
+                : ClipConfig.OfHuggingFace(Json(ClipConfig.HuggingFaceFile)!.Value, Json(Preprocessor));
         }
         catch (Exception error) when (error is InvalidOperationException or FormatException or OverflowException)
         {
@@ -73,10 +78,10 @@ internal sealed class ClipCheckpoint : IDisposable
                 ImageHeads = given.ImageHeads ?? config.ImageHeads, TextHeads = given.TextHeads ?? config.TextHeads,
                 ImageQuickGelu = given.ImageQuickGelu ?? config.ImageQuickGelu, TextQuickGelu = given.TextQuickGelu ?? config.TextQuickGelu,
             };
-        WeightFiles weights = WeightFiles.Open(!isFolder ? path : Path.Combine(path, isOpenClip ? OpenClipWeights : HuggingFaceWeights));
+        WeightFiles weights = WeightFiles.Open(file);
         try
         {
-            return new ClipCheckpoint(weights, config, isFolder ? path : null);
+            return new ClipCheckpoint(weights, config, isFolder ? path : Path.GetDirectoryName(Path.GetFullPath(path))!, isFile: !isFolder);
         }
         catch
         {
@@ -86,23 +91,29 @@ internal sealed class ClipCheckpoint : IDisposable
 
         JsonPart? Json(string name)
         {
-            var file = new FileInfo(Path.Combine(path, name));
-            now = file.FullName;
-            return !file.Exists ? null
-                : file.Length <= LongestJson ? new JsonPart(TokenizerJson.Parse(File.ReadAllBytes(now), now), now, "")
-                : throw new InvalidDataException($"{now} has {file.Length} bytes; {LongestJson} are the most that are read.");
+            var info = new FileInfo(Path.Combine(path, name));
+            now = info.FullName;
+            return !info.Exists ? null
+                : info.Length <= LongestJson ? new JsonPart(TokenizerJson.Parse(File.ReadAllBytes(now), now), now, "")
+                : throw new InvalidDataException($"{now} has {info.Length} bytes; {LongestJson} are the most that are read.");
         }
     }
+
+    /// <summary>The one weights file of a folder that has no configuration, as OpenAI's models have none.</summary>
+    private static string OnlyWeights(string folder)
+        => Directory.GetFiles(folder, "*.safetensors") is [var only] ? only : throw new InvalidDataException(
+            $"The folder {folder} has neither {ClipConfig.HuggingFaceFile} nor {ClipConfig.OpenClipFile}, and not one safetensors file: give a folder of Hugging Face's CLIPModel or of open_clip, or a safetensors file.");
 
     /// <summary>The folder's tokenizer; the published one where the folder has none and the vocabulary has its size.</summary>
     /// <exception cref="InvalidDataException">It does not fit the text network.</exception>
     public Tokenizer ReadTokenizer()
     {
         int size = ((ClipTextTransformer)Shape.Text).VocabularySize;
-        bool hasOwn = _folder is not null && new[] { TokenizerFiles.Json, "vocab.json" }.Any(name => File.Exists(Path.Combine(_folder, name)));
-        if (!hasOwn && size != new ClipTextTransformer().VocabularySize)
-            throw new InvalidDataException($"{_weights.Source} has vectors for {size} tokens, which are not those of the published tokenizer: put the model's tokenizer.json, or vocab.json and merges.txt, beside it in a folder.");
-        Tokenizer tokenizer = hasOwn ? TokenizerFiles.ReadFolder(_folder!) : ClipBpe.Published();
+        bool isPublished = size == new ClipTextTransformer().VocabularySize;
+        bool hasOwn = !(_isFile && isPublished) && new[] { TokenizerFiles.Json, "vocab.json" }.Any(name => File.Exists(Path.Combine(_folder, name)));
+        if (!hasOwn && !isPublished)
+            throw new InvalidDataException($"{_weights.Source} has vectors for {size} tokens, which are not those of the published tokenizer: put the model's tokenizer.json, or vocab.json and merges.txt, beside it.");
+        Tokenizer tokenizer = hasOwn ? TokenizerFiles.ReadFolder(_folder) : ClipBpe.Published();
         if (tokenizer.Vocabulary.Count != size || tokenizer.Specials.Closing is not { } closing || tokenizer.Vocabulary.Find(closing, "closing") != size - 1)
             throw new InvalidDataException($"The tokenizer beside {_weights.Source} has {tokenizer.Vocabulary.Count} tokens; it must have {size}, one for each of the model's vectors, and the last must be the one that closes a text.");
         return tokenizer;
