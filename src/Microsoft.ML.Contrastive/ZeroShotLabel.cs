@@ -65,18 +65,18 @@ internal sealed class ZeroShotLabel
 /// <param name="read">The current row's key, from 1; 0 for a label that is none of the classes, null where there is no label.</param>
 internal sealed class ZeroShotLabelReader(string column, Func<int?> read)
 {
-    private long _labels, _known;
+    private long _labels, _unknown;
 
-    /// <summary>What to say of the rows read so far: that no label is a class, by which every measure would be of nothing; null otherwise.</summary>
-    public string? Warning => _labels == 0 || _known > 0 ? null
-        : $"None of the {_labels} labels in column '{column}' is one of the classes, so that all count as missing: labels must be spelt as the classes are. WithLabels changes the classes, not the column.";
+    /// <summary>What to say of the rows read so far where labels are none of the classes: measures would leave these rows out. Null where all are.</summary>
+    public string? Warning => _unknown == 0 ? null
+        : $"{(_unknown == _labels ? "None" : $"{_unknown}")} of the {_labels} labels in column '{column}' {(_unknown == _labels ? "is one" : "are none")} of the classes: they count as missing, and measures leave their rows out. Labels must be spelt as the classes are; WithLabels changes the classes, not the column.";
 
     /// <summary>The current row's key, from 1; 0 for a label that is none of the classes or missing.</summary>
     public int Read()
     {
         int? key = read();
         _labels += key is null ? 0 : 1;
-        _known += key > 0 ? 1 : 0;
+        _unknown += key == 0 ? 1 : 0;
         return key ?? 0;
     }
 }

@@ -214,7 +214,7 @@ public sealed class ZeroShotClipTests : IDisposable
     }
 
     [Fact]
-    public void Labels_of_which_none_is_a_class_are_told()
+    public void Labels_that_are_no_classes_are_told()
     {
         var messages = new List<string>();
         _ml.Log += (_, entry) => messages.Add(entry.Message);
@@ -224,11 +224,14 @@ public sealed class ZeroShotClipTests : IDisposable
         IDataView data = _ml.Data.LoadFromEnumerable(rows), keys = _ml.Transforms.Conversion.MapValueToKey("Label").Fit(data).Transform(data);
         using ZeroShotClipTransformer classifier = Estimator(new() { Labels = s_labels, Model = _model, LabelColumnName = "Label" }).Fit(data);
         Assert.All(classifier.Transform(data).GetColumn<uint>("Label"), key => Assert.Equal(1u, key));
-        Assert.DoesNotContain(messages, message => message.Contains("is one of the classes", StringComparison.Ordinal));
+        Assert.DoesNotContain(messages, message => message.Contains("of the classes", StringComparison.Ordinal));
         ZeroShotClipTransformer other = classifier.WithLabels(["unlike", "any"]);
         foreach (IDataView view in new[] { data, keys })
             Assert.All(other.Transform(view).GetColumn<uint>("Label"), key => Assert.Equal(0u, key));
         Assert.Equal(2, messages.Count(message => message.Contains("None of the 3 labels in column 'Label' is one of the classes", StringComparison.Ordinal)));
+        rows[1].Label = s_labels[0] + "s";
+        Assert.Equal([1u, 0u, 1u], classifier.Transform(_ml.Data.LoadFromEnumerable(rows)).GetColumn<uint>("Label"));
+        Assert.Single(messages, message => message.Contains("1 of the 3 labels in column 'Label' are none of the classes", StringComparison.Ordinal));
     }
 
     [Fact]
