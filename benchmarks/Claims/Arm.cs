@@ -14,6 +14,9 @@ internal abstract record Arm(string Label)
     /// <summary>Whether the quick form of the claim has it.</summary>
     public bool InQuick { get; init; } = true;
 
+    /// <summary>Whether the page shows its method by it: the method as it is meant. All such arms of one method have one setup.</summary>
+    public bool Shows { get; init; }
+
     /// <summary>What a table says of it beside its figures, such as where its negatives come from.</summary>
     public IReadOnlyDictionary<string, string> Traits { get; init; } = new Dictionary<string, string>();
 

@@ -22,7 +22,17 @@ internal sealed record Claim(string Name, string Statement)
 
     /// <summary>Figures that are drawn against each other, with lines from arm to arm; null for bars of the first figure.</summary>
     public (Figure Across, Figure Up)? Path { get; init; }
+
+    /// <summary>Its arms as a table of the first figure; null where they are no matrix.</summary>
+    public ArmMatrix? Matrix { get; init; }
 }
+
+/// <summary>Arms by two things that they are made of.</summary>
+/// <param name="Caption">What the table shows.</param>
+/// <param name="Rows">Their names.</param>
+/// <param name="Columns">Their names.</param>
+/// <param name="Arms">By row and column, each cell's arm by its label; an arm may stand in several.</param>
+internal sealed record ArmMatrix(string Caption, IReadOnlyList<string> Rows, IReadOnlyList<string> Columns, IReadOnlyList<IReadOnlyList<string>> Arms);
 
 /// <summary>That one arm's figure lies above another's.</summary>
 /// <param name="Figure">The figure of the first arm.</param>

@@ -12,6 +12,9 @@ internal sealed record ClaimOutcome(Claim Claim, IReadOnlyList<(Arm Arm, IReadOn
     public static ClaimOutcome Read(Claim claim, ClaimsOptions options) => new(claim, [.. ArmsOf(claim, options).Select(arm => (arm,
         (IReadOnlyList<ClaimRow>)[.. Enumerable.Range(1, options.Seeds).Select(seed => ClaimRow.Read(options.Out, arm.Setup(options), seed)).OfType<ClaimRow>()]))]);
 
+    /// <summary>Of the arm of that label; none where it has not run.</summary>
+    public IReadOnlyList<ClaimRow> RowsOf(string label) => [.. Arms.Where(each => each.Arm.Label == label).SelectMany(each => each.Rows)];
+
     /// <summary>Each comparison that has a pair of runs, with the difference over seeds that both arms have.</summary>
     public IEnumerable<(Comparison Comparison, PairedDifference Difference)> Compared()
     {
@@ -42,6 +45,5 @@ internal sealed record ClaimOutcome(Claim Claim, IReadOnlyList<(Arm Arm, IReadOn
         return values.Length == 0 ? null : PairedDifference.MeanAndError(values);
     }
 
-    private Dictionary<int, double> BySeed(string label, Figure figure) => Arms.Where(each => each.Arm.Label == label).SelectMany(each => each.Rows)
-        .Where(row => row.Figures.ContainsKey(figure.Key)).ToDictionary(row => row.Seed, row => row.Figures[figure.Key]);
+    private Dictionary<int, double> BySeed(string label, Figure figure) => RowsOf(label).Where(row => row.Figures.ContainsKey(figure.Key)).ToDictionary(row => row.Seed, row => row.Figures[figure.Key]);
 }

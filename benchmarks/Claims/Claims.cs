@@ -48,7 +48,7 @@ internal static class Claims
         ClaimOutcome[] outcomes = Outcomes(options);
         ClaimsReport.Write(options, outcomes);
         foreach (ClaimOutcome outcome in outcomes)
-            Console.WriteLine($"{outcome.Claim.Name}: {outcome.Verdict.Text()}");
+            Console.WriteLine(ClaimsReport.Plain(outcome));
         Console.WriteLine($"{Path.Combine(options.Out, "claims.md")}, .json and .html have {outcomes.Length} claims.");
         return leftOut.Count == 0;
 

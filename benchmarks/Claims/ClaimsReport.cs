@@ -46,13 +46,13 @@ internal static class ClaimsReport
         outcome.Claim.Differs,
     };
 
-    private static string Markdown(ClaimsOptions options, IReadOnlyList<ClaimOutcome> outcomes)
+    public static string Markdown(ClaimsOptions options, IReadOnlyList<ClaimOutcome> outcomes)
     {
         var text = new StringBuilder();
         text.AppendLine(CultureInfo.InvariantCulture, $"# Claims: {options.Budget}").AppendLine().AppendLine(CultureInfo.InvariantCulture, $"{HowToRead} {Environment.ProcessorCount} processors.").AppendLine();
-        text.AppendLine("| claim | verdict |").AppendLine("|---|---|");
-        foreach (ClaimOutcome outcome in outcomes)
-            text.AppendLine(CultureInfo.InvariantCulture, $"| {outcome.Claim.Statement} | {outcome.Verdict.Text()} |");
+        text.Append(new ReportTable(["claim", "verdict"], [.. outcomes.Select(outcome => ReportTable.Row([outcome.Claim.Statement, outcome.Verdict.Text()]))]).Markdown());
+        if (BudgetClaims.Table(outcomes) is { } budgets)
+            text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"## {BudgetClaims.Title}").AppendLine().AppendLine(BudgetClaims.Caption).AppendLine().Append(budgets.Markdown());
         foreach (ClaimOutcome outcome in outcomes)
             Section(text, outcome);
         return text.ToString();
@@ -61,19 +61,35 @@ internal static class ClaimsReport
     private static void Section(StringBuilder text, ClaimOutcome outcome)
     {
         Claim claim = outcome.Claim;
-        string[] traits = [.. claim.Arms.SelectMany(arm => arm.Traits.Keys).Distinct()];
         text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"## {claim.Name}: {outcome.Verdict.Text()}").AppendLine().AppendLine(CultureInfo.InvariantCulture, $"{claim.Statement} ({claim.Source})").AppendLine();
-        text.AppendLine(CultureInfo.InvariantCulture, $"| | {string.Concat(traits.Select(trait => $"{trait} | "))}seeds | {string.Join(" | ", claim.Figures.Select(figure => figure.Name))} | steps | seconds |");
-        text.AppendLine(CultureInfo.InvariantCulture, $"|---|{string.Concat(Enumerable.Repeat("---|", traits.Length + claim.Figures.Count + 3))}");
-        foreach ((Arm arm, IReadOnlyList<ClaimRow> rows) in outcome.Arms.Where(each => each.Rows.Count > 0))
-            text.AppendLine(CultureInfo.InvariantCulture, $"| {arm.Label} | {string.Concat(traits.Select(trait => $"{arm.Traits.GetValueOrDefault(trait)} | "))}{rows.Count} | {string.Join(" | ", claim.Figures.Select(figure => Cell(rows, figure)))} | {rows[0].Steps} | {rows.Average(row => row.Seconds):f0} |");
-        text.AppendLine();
+        text.Append(ReportTable.OfArms(outcome).Markdown()).AppendLine();
+        if (claim.Matrix is { } matrix)
+            text.AppendLine(matrix.Caption).AppendLine().Append(ReportTable.OfMatrix(outcome, matrix).Markdown()).AppendLine();
         foreach ((Comparison comparison, PairedDifference difference) in outcome.Compared())
-            text.AppendLine(CultureInfo.InvariantCulture, $"- {comparison}: {difference.Text(comparison.Figure)}, {difference.Verdict.Text()}");
+            text.AppendLine(CultureInfo.InvariantCulture, $"- {Compared(comparison, difference)}");
         text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"What differs from the paper: {claim.Differs}");
     }
+
+    /// <summary>As the console has it: what is claimed, what was measured, and the verdict.</summary>
+    public static string Plain(ClaimOutcome outcome)
+    {
+        string[] lines =
+        [
+            $"{outcome.Claim.Name}: {outcome.Claim.Statement}",
+            .. outcome.Arms.Where(each => each.Rows.Count > 0).Select(each => $"  {Measured(outcome.Claim, each.Arm, each.Rows)}"),
+            .. outcome.Compared().Select(each => $"  {Compared(each.Comparison, each.Difference)}"),
+            $"  verdict: {outcome.Verdict.Text()}",
+        ];
+        return string.Join('\n', lines);
+    }
+
+    /// <summary>An arm with its figures.</summary>
+    public static string Measured(Claim claim, Arm arm, IReadOnlyList<ClaimRow> rows)
+        => $"{arm.Label}: {string.Join("; ", claim.Figures.Where(figure => Cell(rows, figure).Length > 0).Select(figure => $"{figure.Name} {Cell(rows, figure)}"))} ({MethodFigures.Seeds(rows.Count)})";
 
     /// <summary>Mean ± standard error over seeds; empty where it was not measured.</summary>
     public static string Cell(IReadOnlyList<ClaimRow> rows, Figure figure) => ClaimOutcome.Of(rows, figure) is not var (mean, error) ? ""
         : figure.Text(mean) + (error is { } spread ? $" ± {figure.Text(spread)}" : "");
+
+    private static string Compared(Comparison comparison, PairedDifference difference) => $"{comparison}: {difference.Text(comparison.Figure)}, {difference.Verdict.Text()}";
 }

@@ -5,7 +5,7 @@ internal static class ClipClaims
 {
     private const string Words = "captions of one noun", Sentences = "captions in sentences";
     private static readonly ImageEncoder s_conv = ImageEncoder.SmallConvNet(32, grid: 2);
-    private static readonly PairArm s_sentences = new(Sentences, s_conv) { Sentences = true };
+    private static readonly PairArm s_sentences = new(Sentences, s_conv) { Sentences = true, Shows = true };
 
     public static Claim Prompts => new("clip-prompts", "Where captions are sentences, a class's word in a template finds more than the bare word, and an ensemble of templates more than one.")
     {

@@ -8,7 +8,7 @@ internal static class CollapseClaims
         Source = "Richemond et al. 2020, sections 3.1 to 3.3",
         Arms =
         [
-            new PictureArm("batch norm", SmallHeads.Byol),
+            new PictureArm("batch norm", SmallHeads.Byol) { Shows = true },
             new PictureArm("no norm", SmallHeads.Byol with { HeadNorm = HeadNorm.None }),
             new PictureArm("started from one pass of batch norm", SmallHeads.Byol with { HeadNorm = HeadNorm.FirstBatch }),
             new PictureArm("group norm, weights standardised", SmallHeads.Byol with { HeadNorm = HeadNorm.Group })
@@ -29,7 +29,7 @@ internal static class CollapseClaims
     public static Claim StoppedGradient => new("simsiam-stop", "Without the stopped gradient SimSiam collapses.")
     {
         Source = "Chen and He 2021, section 4.1, figure 2",
-        Arms = [new PictureArm("with stop", SmallHeads.SimSiam), new PictureArm("without stop", SmallHeads.SimSiam with { StopsGradient = false })],
+        Arms = [new PictureArm("with stop", SmallHeads.SimSiam) { Shows = true }, new PictureArm("without stop", SmallHeads.SimSiam with { StopsGradient = false })],
         Comparisons = [new(Figure.Knn, "with stop", "without stop"), new(Figure.Linear, "with stop", "without stop"), new(Figure.Rank, "with stop", "without stop")],
         Figures = [Figure.Knn, Figure.Linear, Figure.Rank, Figure.Deviation],
         Differs = "Features are measured in front of the projector, where a random network's already tell clothes apart: a collapse lowers them, and does not bring them to chance.",
@@ -40,7 +40,7 @@ internal static class CollapseClaims
         Source = "Caron et al. 2021, section 5.3, figure 7",
         Arms =
         [
-            new PictureArm("both", SmallHeads.Dino),
+            new PictureArm("both", SmallHeads.Dino) { Shows = true },
             new PictureArm("no centring", SmallHeads.Dino with { CentreMomentum = 1 }),
             new PictureArm("no sharpening", SmallHeads.Dino with { FirstTeacherTemperature = 0.1, TeacherTemperature = 0.1 }),
         ],

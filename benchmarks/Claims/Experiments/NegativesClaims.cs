@@ -8,8 +8,8 @@ internal static class NegativesClaims
         Source = "He et al. 2020, section 4.1",
         Arms =
         [
-            new PictureArm("features averaged (InstDisc)", new InstDisc { Contrast = BankContrast.SampledSoftmax, NoiseRows = 1024, Start = BankStart.Empty }) { Traits = Negatives("1,024 rows of the bank") },
-            new PictureArm("encoder averaged (MoCo v1)", new MoCoV1 { QueueLength = 1024 }) { Traits = Negatives("1,024 keys of the queue") },
+            new PictureArm("features averaged (InstDisc)", new InstDisc { Contrast = BankContrast.SampledSoftmax, NoiseRows = 1024, Start = BankStart.Empty }) { Traits = Negatives("1,024 rows of the bank"), Shows = true },
+            new PictureArm("encoder averaged (MoCo v1)", new MoCoV1 { QueueLength = 1024 }) { Traits = Negatives("1,024 keys of the queue"), Shows = true },
         ],
         Comparisons = [new(Figure.Linear, "encoder averaged (MoCo v1)", "features averaged (InstDisc)"), new(Figure.Knn, "encoder averaged (MoCo v1)", "features averaged (InstDisc)")],
         Figures = [Figure.Linear, Figure.Knn, Figure.Rank],

@@ -39,7 +39,10 @@ internal static class SimClrClaims
         [
             .. from layers in new[] { 2, 3, 4 }
                from layer in new[] { FeatureLayer.Backbone, FeatureLayer.Middle }
-               select new PictureArm(Head(layers, layer), new SimClrV2 { ProjectorLayers = layers, HiddenSize = 512, FeaturesFrom = layer }) { InQuick = layers != 4 },
+               select new PictureArm(Head(layers, layer), new SimClrV2 { ProjectorLayers = layers, HiddenSize = 512, FeaturesFrom = layer })
+               {
+                   InQuick = layers != 4, Shows = (layers, layer) is (3, FeatureLayer.Middle),
+               },
         ],
         Comparisons =
         [

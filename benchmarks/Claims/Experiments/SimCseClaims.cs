@@ -12,7 +12,7 @@ internal static class SimCseClaims
         [
             new TextArm("p = 0", s_sameMask) { Encoder = Dropping(0) },
             new TextArm("p = 0.05", new SimCse()) { Encoder = Dropping(0.05), InQuick = false },
-            new TextArm("p = 0.1", new SimCse()),
+            new TextArm("p = 0.1", new SimCse()) { Shows = true },
             new TextArm("p = 0.2", new SimCse()) { Encoder = Dropping(0.2), InQuick = false },
             new TextArm("p = 0.1, the same mask twice", s_sameMask),
             new TextArm("start", new SimCse()) { Length = 0 },
@@ -25,7 +25,7 @@ internal static class SimCseClaims
     public static Claim Supervised => new("simcse-supervised", "Supervised SimCSE, with sentences that follow as positives and contradictions as hard negatives, is above unsupervised.")
     {
         Source = "Gao, Yao, Chen 2021, table 5",
-        Arms = [new TextArm("unsupervised", new SimCse()), new TextArm("supervised", new SimCse()) { Supervised = true }],
+        Arms = [new TextArm("unsupervised", new SimCse()) { Shows = true }, new TextArm("supervised", new SimCse()) { Supervised = true }],
         Comparisons = [new(Figure.Sts, "supervised", "unsupervised")],
         Figures = [Figure.Sts, Figure.Alignment, Figure.Uniformity],
         Differs = "4,820 triplets instead of the paper's 275,000, from random weights: equal steps, so that each triplet is seen several times.",

@@ -11,9 +11,9 @@ internal static class TextViewClaims
         Source = "Wu et al. 2022, table 1",
         Arms =
         [
-            new TextArm("SimCSE", new SimCse()),
+            new TextArm("SimCSE", new SimCse()) { Shows = true },
             new TextArm("words repeated", new ESimCse { RepetitionRate = RepetitionRate, QueueLength = 1 }),
-            new TextArm("words repeated, momentum queue", new ESimCse { RepetitionRate = RepetitionRate }),
+            new TextArm("words repeated, momentum queue", new ESimCse { RepetitionRate = RepetitionRate }) { Shows = true },
         ],
         Comparisons =
         [
@@ -34,6 +34,7 @@ internal static class TextViewClaims
         [
             Above(TextAugmentation.Shuffle, TextAugmentation.TokenCutoff),
             Above(TextAugmentation.TokenCutoff, TextAugmentation.FeatureCutoff),
+            Above(TextAugmentation.TokenCutoff, TextAugmentation.Dropout),
             Above(TextAugmentation.FeatureCutoff, TextAugmentation.None),
             Above(TextAugmentation.Dropout, TextAugmentation.None),
         ],
@@ -44,22 +45,27 @@ internal static class TextViewClaims
     public static Claim Pairs => new("consert-pairs", "The best pair of augmentations is shuffled positions with cut features.")
     {
         Source = "Yan et al. 2021, figure 4",
-        Arms = [.. from first in s_kinds from second in s_kinds where first <= second select Arm(first, second) with { InQuick = Matters(first, second) }],
+        Arms = [.. from first in s_kinds from second in s_kinds where first <= second select Arm(first, second) with { InQuick = Matters(first, second), Shows = IsPapers(first, second) }],
         Comparisons =
         [
             .. from first in s_kinds
                from second in s_kinds
-               where first <= second && (first, second) != (TextAugmentation.Shuffle, TextAugmentation.FeatureCutoff)
+               where first <= second && !IsPapers(first, second)
                select new Comparison(Figure.Sts, Label(TextAugmentation.Shuffle, TextAugmentation.FeatureCutoff), Label(first, second)),
         ],
+        Matrix = new(
+            "STS by the first view (row) and the second (column), the deeper the higher. The objective takes both views alike, so that each pair was run in one order and stands here in both.",
+            [.. s_kinds.Select(Name)], [.. s_kinds.Select(Name)], [.. s_kinds.Select(first => (string[])[.. s_kinds.Select(second => Label(first, second))])]),
         Figures = [Figure.Sts, Figure.Alignment, Figure.Uniformity],
         Differs = FromNothing,
     };
 
     private const string FromNothing = "From random weights on WordNet's sentences instead of BERT's on STS's own. No augmentation at all, and no dropout, still tells texts apart: both views are the same, and the others are negatives.";
 
+    private static bool IsPapers(TextAugmentation first, TextAugmentation second) => (first, second) is (TextAugmentation.Shuffle, TextAugmentation.FeatureCutoff);
+
     private static bool Matters(TextAugmentation first, TextAugmentation second)
-        => (first, second) is (TextAugmentation.Shuffle, TextAugmentation.FeatureCutoff) or (TextAugmentation.Shuffle, TextAugmentation.TokenCutoff) or (TextAugmentation.TokenCutoff, TextAugmentation.FeatureCutoff)
+        => IsPapers(first, second) || (first, second) is (TextAugmentation.Shuffle, TextAugmentation.TokenCutoff) or (TextAugmentation.TokenCutoff, TextAugmentation.FeatureCutoff)
             || first == TextAugmentation.None;
 
     /// <summary>Nothing in both views is a cutoff of no features, which the record's check for equal views lets pass.</summary>

@@ -27,7 +27,7 @@ internal static class ViewClaims
                from frozen in new[] { false, true }
                select new PictureArm(Patches(frozen, batch), new GradientWatch(s_moco with { FreezePatchProjection = frozen }, "patch_embed.proj.weight"))
                {
-                   Encoder = s_transformer, BatchSize = batch, Length = 0.5, InQuick = batch != 256,
+                   Encoder = s_transformer, BatchSize = batch, Length = 0.5, InQuick = batch != 256, Shows = frozen && batch == 64,
                },
         ],
         Comparisons =

@@ -22,7 +22,7 @@ internal static class ClaimsPage
         <p class="soft small">{Text(options.Budget)}; {options.Seeds} {(options.Seeds == 1 ? "seed" : "seeds")}; {Environment.ProcessorCount} processors.</p>
         {Summary(outcomes)}{Methods(options, outcomes)}{OneTraining(Showcase.Read(options))}<h2 id="claims">The claims</h2>
         <p>{ClaimsReport.HowToRead}</p>
-        {string.Concat(outcomes.Select(Card))}<footer>Made by <code>claims</code>, a benchmark of ContrastiveML. Figures were measured here; those of papers are not shown.</footer>
+        {Budgets(outcomes)}{string.Concat(outcomes.Select(Card))}<footer>Made by <code>claims</code>, a benchmark of ContrastiveML. Figures were measured here; those of papers are not shown.</footer>
         </main></body></html>
 
         """;
@@ -38,6 +38,7 @@ internal static class ClaimsPage
     private static string Methods(ClaimsOptions options, IReadOnlyList<ClaimOutcome> outcomes)
     {
         var figures = new MethodFigures(options);
+        var shown = outcomes.SelectMany(outcome => outcome.Arms, (outcome, each) => (outcome.Claim, each.Arm, each.Rows)).Where(each => each.Arm.Shows && each.Rows.Count > 0).ToLookup(each => each.Arm.MethodName);
         var text = new StringBuilder("<h2 id=\"history\">A line of history</h2>\n<p class=\"soft\">By the month of the first public version. Solid boxes learn by the gradient, dashed ones follow (an exponential moving average, EMA) or are held still.</p>\n");
         text.Append(Rail()).Append("<div class=\"cards\">\n");
         foreach (Milestone each in History.All)
@@ -45,8 +46,10 @@ internal static class ClaimsPage
             text.Append(CultureInfo.InvariantCulture, $"<section class=\"card\" id=\"m-{each.Method}\"><h3>{each.Name} <span class=\"soft small\">{each.When[..4]}, {Text(each.Authors)}</span></h3><p>{Text(each.Idea)}</p><div class=\"scroll\">{each.Flow.Svg(each.Name)}</div>");
             if (figures.Of(each.Method) is { } measured)
                 text.Append(CultureInfo.InvariantCulture, $"<p class=\"small\"><b>{Text(measured)}</b></p>");
-            if (outcomes.SelectMany(outcome => outcome.Arms).FirstOrDefault(arm => arm.Arm.MethodName == each.Method && arm.Rows.Any(row => row.Curve.Count > 2)) is { Arm: not null } run)
-                text.Append(CultureInfo.InvariantCulture, $"<details><summary>Its loss and its spread in training ({Text(run.Arm.Label)})</summary>{Curves([run])}</details>");
+            else if (shown[each.Method].FirstOrDefault() is { Arm: not null } own)
+                text.Append(CultureInfo.InvariantCulture, $"<p class=\"small\"><b>{Text(ClaimsReport.Measured(own.Claim, own.Arm, own.Rows))}</b> (<a href=\"#{own.Claim.Name}\">{own.Claim.Name}</a>)</p>");
+            if (shown[each.Method].FirstOrDefault(arm => arm.Rows[0].Curve.Count > 2) is { Arm: not null } run)
+                text.Append(CultureInfo.InvariantCulture, $"<details><summary>Its loss and its spread in training ({Text(run.Arm.Label)})</summary>{Curves([(run.Arm, run.Rows)])}</details>");
             text.Append("</section>\n");
         }
         return text.Append("</div>\n").ToString();
@@ -84,6 +87,9 @@ internal static class ClaimsPage
 
     private static string Faces(IReadOnlyList<Showcase.Picture> row) => $"<div><img class=\"own\" src=\"{row[0].Png}\" alt=\"asked\"/>{string.Concat(row.Skip(1).Select(picture => $"<img class=\"{(picture.Class == row[0].Class ? "right" : "wrong")}\" src=\"{picture.Png}\" alt=\"neighbour\"/>"))}</div>\n";
 
+    private static string Budgets(IReadOnlyList<ClaimOutcome> outcomes)
+        => BudgetClaims.Table(outcomes) is not { } table ? "" : $"<section class=\"card claim\" id=\"budgets\"><h3>{Text(BudgetClaims.Title)}</h3><p class=\"soft small\">{Text(BudgetClaims.Caption)}</p>{table.Html()}</section>\n";
+
     private static string Card(ClaimOutcome outcome)
     {
         Claim claim = outcome.Claim;
@@ -91,7 +97,10 @@ internal static class ClaimsPage
         var text = new StringBuilder($"<article class=\"card claim\" id=\"{claim.Name}\"><header><h3>{Text(claim.Statement)}</h3>{Badge(outcome.Verdict)}</header><p class=\"soft small\">{Text(claim.Source)}</p>\n");
         if (run.Length == 0)
             return text.Append("<p>Not run yet.</p></article>\n").ToString();
-        text.Append("<div class=\"side\"><div class=\"scroll\">").Append(Picture(claim, run)).Append("</div><div>").Append(Compared(outcome)).Append("</div></div>\n").Append(Table(claim, run));
+        text.Append("<div class=\"side\"><div class=\"scroll\">").Append(Picture(claim, run)).Append("</div><div>").Append(Compared(outcome)).Append("</div></div>\n");
+        if (claim.Matrix is { } matrix)
+            text.Append(CultureInfo.InvariantCulture, $"<p class=\"small soft\">{Text(matrix.Caption)}</p>{ReportTable.OfMatrix(outcome, matrix).Html()}");
+        text.Append(ReportTable.OfArms(outcome).Html());
         text.Append(CultureInfo.InvariantCulture, $"<p class=\"small\"><b>What differs from the paper.</b> {Text(claim.Differs)}</p>");
         if (run.Length <= MostCurves && run.Any(each => each.Rows[0].Curve.Count > 2))
             text.Append(CultureInfo.InvariantCulture, $"<details><summary>Loss and spread in training</summary>{Curves(run)}</details>");
@@ -119,19 +128,6 @@ internal static class ClaimsPage
         foreach ((Comparison comparison, PairedDifference difference) in outcome.Compared())
             text.Append(CultureInfo.InvariantCulture, $"<li><span>{Text(comparison.ToString())}</span><span>{difference.Text(comparison.Figure)} {Badge(difference.Verdict)}</span></li>\n");
         return text.Append("</ul>").ToString();
-    }
-
-    private static string Table(Claim claim, (Arm Arm, IReadOnlyList<ClaimRow> Rows)[] run)
-    {
-        string[] traits = [.. claim.Arms.SelectMany(arm => arm.Traits.Keys).Distinct()];
-        var text = new StringBuilder("<div class=\"scroll\"><table><tr><th></th>");
-        text.Append(string.Concat(traits.Concat(claim.Figures.Select(figure => figure.Name)).Concat(["seeds", "steps", "seconds"]).Select(name => $"<th>{Text(name)}</th>"))).Append("</tr>\n");
-        foreach ((Arm arm, IReadOnlyList<ClaimRow> rows) in run)
-        {
-            string[] cells = [.. traits.Select(trait => arm.Traits.GetValueOrDefault(trait) ?? ""), .. claim.Figures.Select(figure => ClaimsReport.Cell(rows, figure)), $"{rows.Count}", $"{rows[0].Steps}", rows.Average(row => row.Seconds).ToString("f0", CultureInfo.InvariantCulture)];
-            text.Append(CultureInfo.InvariantCulture, $"<tr><td>{Text(arm.Label)}</td>{string.Concat(cells.Select(cell => $"<td>{Text(cell)}</td>"))}</tr>\n");
-        }
-        return text.Append("</table></div>\n").ToString();
     }
 
     /// <summary>Of each arm's first seed.</summary>

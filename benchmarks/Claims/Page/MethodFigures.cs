@@ -47,5 +47,5 @@ internal sealed class MethodFigures
         return values.Length == 0 ? null : values.Average();
     }
 
-    private static string Seeds(int count) => count == 1 ? "one seed" : $"{count} seeds";
+    public static string Seeds(int count) => count == 1 ? "one seed" : $"{count} seeds";
 }

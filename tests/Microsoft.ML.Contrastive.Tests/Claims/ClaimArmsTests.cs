@@ -40,6 +40,38 @@ public sealed class ClaimArmsTests
     }
 
     [Fact]
+    public void A_method_is_shown_by_one_setup_which_the_quick_form_has()
+    {
+        Assert.All(AllClaims.List.SelectMany(claim => claim.Arms).GroupBy(arm => arm.MethodName), method =>
+        {
+            Arm[] shown = [.. method.Where(arm => arm.Shows)];
+            Assert.True(shown.Select(arm => arm.Setup(s_full)).Distinct().Count() == 1, method.Key);
+            Assert.Contains(shown, arm => arm.InQuick);
+        });
+    }
+
+    [Fact]
+    public void A_matrix_has_all_arms_of_its_claim_and_no_others()
+    {
+        Claim[] claims = [.. AllClaims.List.Where(claim => claim.Matrix is not null)];
+        Assert.Contains(claims, claim => claim.Name == "consert-pairs");
+        Assert.All(claims, claim =>
+        {
+            ArmMatrix matrix = claim.Matrix!;
+            Assert.Equal(matrix.Rows.Count, matrix.Arms.Count);
+            Assert.All(matrix.Arms, row => Assert.Equal(matrix.Columns.Count, row.Count));
+            Assert.Equal(claim.Arms.Select(arm => arm.Label).Order(StringComparer.Ordinal), matrix.Arms.SelectMany(row => row).Distinct().Order(StringComparer.Ordinal));
+        });
+    }
+
+    /// <summary>Shuffle &gt; token cutoff &gt; feature cutoff, dropout &gt; none.</summary>
+    [Fact]
+    public void Single_augmentations_are_compared_in_the_whole_order_that_is_claimed()
+        => Assert.Equal(
+            [("shuffle", "token cutoff"), ("token cutoff", "feature cutoff"), ("token cutoff", "dropout"), ("feature cutoff", "none"), ("dropout", "none")],
+            Of("consert-single").Comparisons.Select(comparison => (comparison.Above, comparison.Below)));
+
+    [Fact]
     public void Names_are_names() => Assert.Equal(AllClaims.List.Count, AllClaims.List.Select(claim => claim.Name).Distinct().Count());
 
     /// <summary>What an arm says it does.</summary>

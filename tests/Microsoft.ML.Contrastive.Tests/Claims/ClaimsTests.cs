@@ -26,6 +26,9 @@ public sealed partial class ClaimsTests : IDisposable
         ];
         string text = Run(0, [.. options, "--seeds", "2"]);
         Assert.DoesNotContain("kept", text, StringComparison.Ordinal);
+        Assert.Contains("simsiam-stop: Without the stopped gradient SimSiam collapses.\n  with stop: kNN, % ", text, StringComparison.Ordinal);
+        Assert.Contains("\n  kNN, %: with stop above without stop: ", text, StringComparison.Ordinal);
+        Assert.Equal(2, text.Split("\n  verdict: ").Length - 1);
         JsonElement claims = JsonElement.Parse(File.ReadAllText(Out("claims.json"))).GetProperty("claims");
         Assert.Equal(["simsiam-stop", "simcse-course"], claims.EnumerateArray().Select(claim => claim.GetProperty("name").GetString()));
         Assert.All(claims.EnumerateArray(), claim =>
@@ -44,7 +47,7 @@ public sealed partial class ClaimsTests : IDisposable
         Assert.All(written, file => Assert.Equal(file.Value, File.GetLastWriteTimeUtc(file.Key)));
         Assert.Equal(3 * (2 + 5), Directory.GetFiles(Out("runs")).Length);
 
-        Assert.DoesNotContain("seed", Run(0, [.. options, "--page"]), StringComparison.Ordinal); // trains nothing
+        Assert.DoesNotContain(", seed ", Run(0, [.. options, "--page"]), StringComparison.Ordinal); // trains nothing
         LooksWhole(File.ReadAllText(Out("claims.html")));
     }
 
