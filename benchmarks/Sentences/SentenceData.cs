@@ -142,12 +142,14 @@ internal sealed class SentenceData
     {
         if (!File.Exists(file))
             throw new BenchmarkException($"There is no file '{file}' of scored pairs to measure on: name one with --sts, or with --data the folder that holds sts-dev.csv.");
-        ScoredPair[] pairs = [.. File.ReadLines(file).Index().Where(line => line.Item.Length > 0).Select(line =>
+        ScoredPair[] pairs = [.. File.ReadLines(file).Index().Where(line => line.Item.Length > 0).SelectMany<(int Index, string Item), ScoredPair>(line =>
         {
             string[] fields = line.Item.Split('\t');
             int score = fields.Length >= 7 ? 4 : 0;
+            if (line.Index == 0 && fields.Length >= score + 3 && fields[score].Any(char.IsLetter) && !fields[score].Any(char.IsDigit))
+                return []; // a line of names
             return fields.Length >= score + 3 && double.TryParse(fields[score], NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value)
-                ? new ScoredPair(fields[score + 1], fields[score + 2], value)
+                ? [new ScoredPair(fields[score + 1], fields[score + 2], value)]
                 : throw new BenchmarkException($"{file}, line {line.Index + 1} is no scored pair: neither SCORE<TAB>SENTENCE<TAB>SENTENCE nor STS-B's seven fields with the score in the fifth.");
         })];
         return pairs.Length > 1 && pairs.Any(pair => pair.Score != pairs[0].Score) ? pairs
@@ -174,6 +176,8 @@ internal sealed class SentenceData
                 return null;
             }
         }
+        if (_options.Classify is not null && rows.Length > 4 && rows.Skip(1).All(row => row.Label != rows[0].Label))
+            rows = rows[1..]; // a line of names, or a label that no other text has, of which nothing can be learned
         if (rows.Length < 4 || rows.All(row => row.Label == rows[0].Label))
             throw new BenchmarkException($"--classify: {_options.Classify} needs at least 4 lines of at least two labels.");
         new Random(1).Shuffle(rows);

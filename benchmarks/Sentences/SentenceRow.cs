@@ -9,7 +9,6 @@ internal sealed record SentenceRow
     private static readonly JsonSerializerOptions s_json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase, WriteIndented = true, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
-        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     };
 
     public required string Method { get; init; }
@@ -49,11 +48,14 @@ internal sealed record SentenceRow
 
     /// <summary>The row that is kept there, or null; one without a result does not count.</summary>
     /// <exception cref="BenchmarkException">It had another budget, or is no row.</exception>
-    public static SentenceRow? Read(string folder, string method, int seed, string budget)
+    public static SentenceRow? Read(string folder, string method, int seed, string budget) => PathOf(folder, method, seed) is var path && File.Exists(path) ? Read(path, budget) : null;
+
+    /// <summary>All rows that are kept, of this call or of earlier ones.</summary>
+    /// <exception cref="BenchmarkException">One had another budget, or is no row.</exception>
+    public static IEnumerable<SentenceRow> ReadAll(string folder, string budget) => Directory.GetFiles(Path.Combine(folder, "runs"), "*.json").Select(path => Read(path, budget));
+
+    private static SentenceRow Read(string path, string budget)
     {
-        string path = PathOf(folder, method, seed);
-        if (!File.Exists(path))
-            return null;
         try
         {
             SentenceRow row = JsonSerializer.Deserialize<SentenceRow>(File.ReadAllBytes(path), s_json)!;

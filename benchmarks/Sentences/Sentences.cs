@@ -24,7 +24,9 @@ internal static class Sentences
 
     private static void RunAll(SentencesOptions options, SentenceData data)
     {
-        var rows = new List<SentenceRow>();
+        string[] order = [.. SentenceMethods.Names];
+        SentenceRow[] rows = [.. SentenceRow.ReadAll(options.Out, options.Budget)];
+        var without = new List<SentenceRow>(); // a result: not kept
         foreach (int seed in Enumerable.Range(1, options.Seeds))
         {
             foreach (SentenceMethod method in SentenceMethods.All.Where(method => options.Methods.Contains(method.Name) && (seed == 1 || method.Draws)))
@@ -32,11 +34,13 @@ internal static class Sentences
                 SentenceRow? kept = SentenceRow.Read(options.Out, method.Name, seed, options.Budget);
                 SentenceRow row = kept ?? Make(options, data, method, seed);
                 Console.WriteLine($"{method.Name}, seed {seed}: {(kept is null ? "" : "kept, ")}{SentenceTable.Line(row)}");
-                rows.Add(row);
+                if (row.NotApplicable is not null)
+                    without.Add(row);
+                rows = [.. SentenceRow.ReadAll(options.Out, options.Budget).Concat(without).OrderBy(each => Array.IndexOf(order, each.Method)).ThenBy(each => each.Seed)];
                 SentenceTable.Write(options, rows); // what is there can be read while the others run
             }
         }
-        Console.WriteLine($"{Path.Combine(options.Out, "sentences.md")}, .json and .html have {rows.Count} rows.");
+        Console.WriteLine($"{Path.Combine(options.Out, "sentences.md")}, .json and .html have {rows.Length} rows.");
     }
 
     private static SentenceRow Make(SentencesOptions options, SentenceData data, SentenceMethod method, int seed)

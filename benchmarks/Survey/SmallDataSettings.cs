@@ -39,6 +39,9 @@ internal static class SmallDataSettings
         _ => 1,
     };
 
+    /// <summary>What <see cref="EpochFactor"/> says, for readers of the table.</summary>
+    public const string EpochFactors = "By epochs BYOL, SimSiam and InstDisc have twice as many as the others, CPC a quarter: the steps say how many.";
+
     /// <summary>The method's record.</summary>
     public static ContrastiveMethod Method(string name, RunFacts facts)
         => Views(s_methods.FirstOrDefault(method => method.GetType().Name == name) ?? AllMethods.ByName[name], facts);

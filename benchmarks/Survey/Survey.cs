@@ -31,7 +31,7 @@ internal static class Survey
     private static int RunAll(SurveyOptions options, string[] args)
     {
         Directory.CreateDirectory(Path.Combine(options.Out, "runs"));
-        var rows = new List<SurveyRow>();
+        SurveyRow[] rows = SurveyRow.ReadAll(options);
         bool allEnded = true;
         foreach (int seed in Enumerable.Range(1, options.Seeds))
         {
@@ -53,7 +53,7 @@ internal static class Survey
                 allEnded &= row is not null;
                 if (row is not null)
                 {
-                    rows.Add(row);
+                    rows = SurveyRow.ReadAll(options); // with those of other calls
                     SurveyTable.Write(options, rows); // what is there can be read while the others run
                 }
                 Console.WriteLine($"{method}, seed {seed}: {(row is null || how == "kept" ? how + (row is null ? "" : ", ") : "")}{(row is null ? "" : SurveyTable.Line(row))}");
@@ -62,7 +62,7 @@ internal static class Survey
         string? gain = SurveyTable.FrozenGain(rows);
         if (gain is not null)
             Console.Error.WriteLine(gain);
-        Console.WriteLine($"{Path.Combine(options.Out, "survey.md")} and survey.json have {rows.Count} runs.");
+        Console.WriteLine($"{Path.Combine(options.Out, "survey.md")} and survey.json have {rows.Length} runs.");
         return allEnded && gain is null ? 0 : 1;
     }
 

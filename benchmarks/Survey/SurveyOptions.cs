@@ -10,7 +10,7 @@ internal sealed record SurveyOptions
     public const string Help = """
         Usage: dotnet run -c Release --project benchmarks -- survey --out FOLDER [options]
           --methods A,B             default: raw, untrained, frozen and every method of the library
-          --epochs N                passes over the training pictures; the default is 10
+          --epochs N                passes over the training pictures, twice as many for BYOL, SimSiam and InstDisc, a quarter for CPC; the default is 10
           --minutes-per-method N    instead: as many steps as N minutes have, by 20 timed steps
           --seeds N                 runs of each method, with seeds 1 to N; the default is 1
           --precision P             single, the default, or bfloat16
@@ -18,7 +18,7 @@ internal sealed record SurveyOptions
           --train ZIP --test ZIP    instead: two folders or zips of CLASS/PICTURE
           --size N                  larger pictures are shrunk to N pixels a side, and pictures of several sizes cut square; the default is 48
           --data FOLDER             where Fashion-MNIST's files lie
-        Runs that FOLDER holds already are kept; it gets survey.md and survey.json.
+        Runs that FOLDER holds already are kept; it gets survey.md and survey.json, of all of them.
         """;
 
     private static readonly string[] s_names = ["--out", "--methods", "--epochs", "--minutes-per-method", "--seeds", "--precision", "--images", "--train", "--test", "--size", "--data"];

@@ -9,7 +9,6 @@ internal sealed record SurveyRow
     private static readonly JsonSerializerOptions s_json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase, WriteIndented = true, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
-        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     };
 
     public required string Method { get; init; }
@@ -52,11 +51,18 @@ internal sealed record SurveyRow
 
     /// <summary>The run that is kept there, or null.</summary>
     /// <exception cref="BenchmarkException">It had another budget, or is no run.</exception>
-    public static SurveyRow? Read(SurveyOptions options, string method, int seed)
+    public static SurveyRow? Read(SurveyOptions options, string method, int seed) => PathOf(options, method, seed) is var path && File.Exists(path) ? Read(options, path) : null;
+
+    /// <summary>All runs that are kept, of this call or of earlier ones.</summary>
+    /// <exception cref="BenchmarkException">One had another budget, or is no run.</exception>
+    public static SurveyRow[] ReadAll(SurveyOptions options)
     {
-        string path = PathOf(options, method, seed);
-        if (!File.Exists(path))
-            return null;
+        string[] order = [SurveyOptions.Raw, SurveyOptions.Untrained, SurveyOptions.Frozen, .. AllMethods.ByName.Keys];
+        return [.. Directory.GetFiles(Path.Combine(options.Out, "runs"), "*.json").Select(path => Read(options, path)).OrderBy(row => Array.IndexOf(order, row.Method)).ThenBy(row => row.Seed)];
+    }
+
+    private static SurveyRow Read(SurveyOptions options, string path)
+    {
         try
         {
             SurveyRow row = JsonSerializer.Deserialize<SurveyRow>(File.ReadAllBytes(path), s_json)!;

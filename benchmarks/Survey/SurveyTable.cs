@@ -47,6 +47,8 @@ internal static class SurveyTable
         }
         text.AppendLine();
         text.AppendLine("`untrained` is the better of a random encoder and one with batch norm's statistics from the pictures; `frozen` trains with a rate too small to change a weight.");
+        if (options.Minutes is null)
+            text.AppendLine(SmallDataSettings.EpochFactors);
         if (FrozenGain(rows) is { } gain)
             text.AppendLine().AppendLine(gain);
         return text.ToString().ReplaceLineEndings("\n");
