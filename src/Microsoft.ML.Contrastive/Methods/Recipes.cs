@@ -73,6 +73,9 @@ public sealed record Lars : OptimizerSettings
     /// <summary>The trust coefficient, above 0. The default value is 0.001.</summary>
     public double TrustCoefficient { get; init; } = 0.001;
 
+    /// <summary>True: each step's rate goes into the momentum with its gradient, as in SimCLR's TensorFlow code; the two differ where the rate changes. The default value is false.</summary>
+    public bool RateInMomentum { get; init; }
+
     internal override void Validate()
     {
         base.Validate();

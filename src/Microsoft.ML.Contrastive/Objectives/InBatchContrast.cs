@@ -68,9 +68,9 @@ public static class InBatchContrast
         Tensor Against(Tensor others) => rows.mm(normalize(others).t()).Divide(temperature);
     }
 
-    /// <summary>The mean of both directions: partners look for their anchors too.</summary>
+    /// <summary>The mean of both directions: partners look for their anchors too, among those whose column does not exclude them.</summary>
     /// <inheritdoc cref="Logits"/>
-    public static Tensor Symmetric(Tensor anchors, Tensor partners, double temperature) => BothWays(Logits(anchors, partners, temperature));
+    public static Tensor Symmetric(Tensor anchors, Tensor partners, double temperature, Tensor? excluded = null) => BothWays(Logits(anchors, partners, temperature, excluded: excluded));
 
     /// <summary>The loss when all similarities are equal: ln of the number of columns.</summary>
     public static double FlatLoss(long rows, long furtherColumns = 0) => Math.Log(rows + furtherColumns);

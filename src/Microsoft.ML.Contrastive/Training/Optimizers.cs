@@ -79,8 +79,9 @@ internal sealed class LarsOptimizer(Lars settings, IReadOnlyList<ParameterGroup>
             if (group.IsMatrix)
                 foreach ((Tensor value, Tensor gradient) in group.Tensors)
                     gradient.mul_(Trust(value, gradient, settings.TrustCoefficient));
-            _velocity[i].Scale(settings.Momentum).AddScaled(group.Gradients, 1);
-            group.Values.AddScaled(_velocity[i], -(group.ConstantRate ? constantRate : rate));
+            double own = group.ConstantRate ? constantRate : rate;
+            _velocity[i].Scale(settings.Momentum).AddScaled(group.Gradients, settings.RateInMomentum ? own : 1);
+            group.Values.AddScaled(_velocity[i], settings.RateInMomentum ? -1 : -own);
         }
     }
 

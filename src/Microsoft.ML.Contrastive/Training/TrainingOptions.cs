@@ -117,6 +117,6 @@ public sealed record TrainingOptions
         ArgumentOutOfRangeException.ThrowIfLessThan(CheckpointsKept, 1, nameof(CheckpointsKept));
         Monitor?.Validate();
         if (BatchSize < 2)
-            throw new ArgumentOutOfRangeException(nameof(BatchSize), BatchSize, "A batch needs at least two examples: batch norm and in-batch negatives have nothing to compare one with.");
+            throw new ArgumentOutOfRangeException(nameof(BatchSize), BatchSize, "A batch needs at least two examples: batch norm and in-batch negatives have nothing to compare one with. Set BatchSize to 2 or more, better to 32 or more; where memory is short, ChunkSize lets a batch pass the network in parts.");
     }
 }

@@ -54,4 +54,19 @@ public sealed class MomentumContrastTests
 
         static bool IsWeight(string name) => !name.Contains("running_", StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void Both_directions_meet_the_queue_as_it_was_and_both_views_keys_enter_it()
+    {
+        var method = new MoCoV2 { QueueLength = 20, Momentum = 0.9 };
+        using var one = new MethodRun(method);
+        using var both = new MethodRun(method with { Symmetric = true });
+        Contrastive.Views views = one.RandomViews();
+        var turned = new Contrastive.Views(views[1], views[0]) { RowIndices = views.RowIndices };
+        Tensor there = one.Learner.Loss(views, new Step(0, 10, seed: 1)), back = one.Learner.Loss(turned, new Step(0, 10, seed: 1));
+        TensorAssert.Equal(there.Plus(back).Over(2), both.Learner.Loss(views, new Step(0, 10, seed: 1)), 1e-12);
+        both.Step(views);
+        Assert.Equal(16, both.State()["queue.pointer"].item<long>());
+        Assert.Equal(0, one.State()["queue.pointer"].item<long>());
+    }
 }

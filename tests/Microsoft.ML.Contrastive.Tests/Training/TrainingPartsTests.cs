@@ -220,6 +220,7 @@ public sealed class TrainingPartsTests : IDisposable
         new Sgd { WeightDecay = 0.1, DecayBiasesAndNorms = false, Momentum = 0.5 },
         new Lars { WeightDecay = 0.1, TrustCoefficient = 0.02 },
         new Lars { WeightDecay = 0.1, DecayBiasesAndNorms = true },
+        new Lars { WeightDecay = 0.1, RateInMomentum = true },
         new AdamW { WeightDecay = 0.1 },
         new AdamW { WeightDecay = 0.1, FinalWeightDecay = 0.8 },
         new AdamW { WeightDecay = 0.1, DecayBiasesAndNorms = true, Beta1 = 0.8, Beta2 = 0.95, Epsilon = 1e-3 },
@@ -437,8 +438,8 @@ public sealed class TrainingPartsTests : IDisposable
                     Tensor direction = gradient + decay * Value;
                     if (isMatrix)
                         direction = direction * (lars.TrustCoefficient * Value.norm().ToDouble() / direction.norm().ToDouble());
-                    _first = lars.Momentum * _first + direction;
-                    Value = Value - rate * _first;
+                    _first = lars.Momentum * _first + (lars.RateInMomentum ? rate : 1) * direction;
+                    Value = Value - (lars.RateInMomentum ? 1 : rate) * _first;
                     break;
                 case Sgd sgd:
                     _first = sgd.Momentum * _first + gradient + decay * Value;

@@ -35,7 +35,7 @@ public sealed record SimCse : TextMethod
 
     /// <summary>
     /// Whether the layer behind the pooling (as wide as the vector, with tanh) stays in the encoder. Null, the default: with positives it stays, without it is for
-    /// training alone, as published.
+    /// training alone, as published; with <see cref="MatryoshkaSizes"/> it stays.
     /// </summary>
     public bool? KeepsMlp { get; init; }
 
@@ -44,13 +44,13 @@ public sealed record SimCse : TextMethod
 
     /// <summary>
     /// Lengths at which the loss is taken of the first numbers of each vector, beside the whole (Kusupati et al. 2022), so that a vector cut short is still good. Null,
-    /// the default, for none. Each counts as much as the whole.
+    /// the default, for none. Each counts as much as the whole. What is cut is what the loss is taken of, behind the layer: it stays, unless <see cref="HasMlp"/> leaves it out.
     /// </summary>
     public IReadOnlyList<int>? MatryoshkaSizes { get; init; }
 
     /// <summary>
-    /// Whether a positive that reads the same as a text's own positive, or as the text, is not its negative: in natural language inference positives repeat often. The default
-    /// value is true; the published code has no such rule. Hard negatives always count.
+    /// Whether a positive that reads the same as a text's own positive, or as the text, or whose text reads the same, is not its negative: in natural language inference texts and
+    /// positives repeat often. The default value is true; the published code has no such rule. Hard negatives always count.
     /// </summary>
     public bool SparesDuplicates { get; init; } = true;
 
@@ -85,6 +85,8 @@ public sealed record SimCse : TextMethod
             throw new ArgumentOutOfRangeException(nameof(MaskedWordWeight), MaskedWordWeight, "MaskedWordWeight must be at least 0 and finite.");
         if (KeepsMlp == true && !HasMlp)
             throw new ArgumentException("KeepsMlp asks for a layer that HasMlp = false leaves out.", nameof(KeepsMlp));
+        if (KeepsMlp == false && HasMlp && MatryoshkaSizes is not null)
+            throw new ArgumentException("MatryoshkaSizes cuts the vectors behind the MLP, which KeepsMlp = false throws away: leave KeepsMlp out, or set HasMlp = false.", nameof(KeepsMlp));
     }
 
     /// <inheritdoc/>
@@ -102,7 +104,7 @@ public sealed record SimCse : TextMethod
         if (MatryoshkaSizes?.FirstOrDefault(size => size > facts.FeatureSize) is > 0 and var size)
             throw new ArgumentException($"MatryoshkaSizes has {size}, more than the encoder's {facts.FeatureSize} numbers.", nameof(MatryoshkaSizes));
         (OptimizerSettings optimizer, LearningRate rate, double limit) = Recipe(this, facts);
-        return this with { KeepsMlp = KeepsMlp ?? (HasMlp && facts.TextsPerExample > 1), Optimizer = optimizer, LearningRate = rate, MaxGradientNorm = limit };
+        return this with { KeepsMlp = Keeps(facts.TextsPerExample), Optimizer = optimizer, LearningRate = rate, MaxGradientNorm = limit };
     }
 
     /// <summary>A method's own optimizer, rate and limit of the gradient, or what <see cref="Resolve"/> fills in for them.</summary>
@@ -118,7 +120,9 @@ public sealed record SimCse : TextMethod
     };
 
     internal override TextEncoder EncoderFor(TextEncoder chosen, int texts)
-        => HasMlp && (KeepsMlp ?? texts > 1) && chosen is TextTransformer { DenseSize: null } transformer ? transformer with { DenseSize = transformer.FeatureSize } : chosen;
+        => Keeps(texts) && chosen is TextTransformer { DenseSize: null } transformer ? transformer with { DenseSize = transformer.FeatureSize } : chosen;
+
+    private bool Keeps(int texts) => KeepsMlp ?? (HasMlp && (texts > 1 || MatryoshkaSizes is not null));
 
     /// <summary>The text twice, or its columns; behind them the text with hidden words, where they are to be guessed.</summary>
     internal override IReadOnlyList<int[]> MakeViews(int[][] texts, TokenKinds tokens, SeededRandom random)
@@ -175,7 +179,7 @@ internal sealed class SimCseLearner : Learner, IChunkedLearner
         step.Embedding = projected[0];
         Tensor? hardNegatives = projected.Length > 2 ? projected[2] : null, spared = _method.SparesDuplicates ? Duplicates(texts[0], texts[1]) : null;
         Tensor loss = _method.MatryoshkaSizes is { } sizes
-            ? Cut(sizes.Append((int)projected[0].shape[1]))
+            ? Cut(sizes.Append((int)projected[0].shape[1]).Distinct())
             : Of(projected[0], projected[1], hardNegatives);
         return masked_words is null ? loss
             : loss.Plus(representations[^1].sum().div(MaskedWords.Hidden(views[views.Count - 1]).sum().AtLeast(1)), alpha: _method.MaskedWordWeight);
@@ -185,7 +189,7 @@ internal sealed class SimCseLearner : Learner, IChunkedLearner
             .Aggregate((sum, next) => sum.Plus(next));
 
         Tensor Of(Tensor anchors, Tensor partners, Tensor? negatives) => _method.Symmetric
-            ? InBatchContrast.Symmetric(anchors, partners, _method.Temperature)
+            ? InBatchContrast.Symmetric(anchors, partners, _method.Temperature, spared)
             : InBatchContrast.Loss(anchors, partners, _method.Temperature, negatives, _method.HardNegativeWeight, excluded: spared);
     }
 
@@ -196,11 +200,11 @@ internal sealed class SimCseLearner : Learner, IChunkedLearner
 
     private Tensor Project(Tensor view) => TextHeads.Project(encoder.forward(view), mlp);
 
-    /// <summary>True where the partner of another row reads as the row's own partner or as the row itself: [N, N]; null where there are none.</summary>
+    /// <summary>True where the partner of another row reads as the row's own partner or as the row itself, or that row as this one: [N, N]; null where there are none.</summary>
     private static Tensor? Duplicates(Tensor texts, Tensor partners)
     {
         Tensor others = eye(texts.shape[0], dtype: ScalarType.Bool, device: texts.device).logical_not();
-        Tensor same = Equal(partners, partners).logical_or(Equal(texts, partners)).logical_and(others);
+        Tensor same = Equal(partners, partners).logical_or(Equal(texts, partners)).logical_or(Equal(texts, texts)).logical_and(others);
         return same.any().item<bool>() ? same : null;
 
         static Tensor Equal(Tensor rows, Tensor columns) => rows.unsqueeze(1).eq(columns.unsqueeze(0)).all(2);
