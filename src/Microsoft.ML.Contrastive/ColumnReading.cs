@@ -84,12 +84,12 @@ internal sealed class ColumnReading(IHost host, IChannel channel, TrainingOption
         return classes;
     }
 
-    /// <summary>The texts of some columns, row by row; those that are blank too, as empty ones, if wanted.</summary>
+    /// <summary>The texts of some columns, row by row; those that are blank too, as empty ones, if wanted and they don't fail.</summary>
     /// <exception cref="ArgumentException">There is none.</exception>
-    public IEnumerable<string> Texts(IDataView input, IReadOnlyList<TextColumn> columns, bool blanks = false)
+    public IEnumerable<string> Texts(IDataView input, IReadOnlyList<TextColumn> columns, EmptyTexts emptyTexts = EmptyTexts.Encode, bool blanks = false)
     {
         using DataViewRowCursor cursor = input.GetRowCursor(columns.Select(column => input.Schema[column.Index]));
-        Func<long, ReadOnlyMemory<char>>[] readers = [.. columns.Select(column => column.CreateReader(cursor, EmptyTexts.Encode))];
+        Func<long, ReadOnlyMemory<char>>[] readers = [.. columns.Select(column => column.CreateReader(cursor, emptyTexts))];
         bool isEmpty = true;
         long row = 0;
         for (; cursor.MoveNext(); row++)

@@ -74,7 +74,7 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         /// <summary>What is done with texts that are null, empty or blank. The default value is <see cref="EmptyTexts.Encode"/>.</summary>
         public EmptyTexts EmptyTexts { get; init; }
 
-        /// <summary>Stands before every text, in Fit and in Transform: "query: " for instance, where a published model was trained with it. The default value is empty.</summary>
+        /// <summary>Stands before every text, in Fit and in Transform: "query: " for instance, where a published model was trained with it. The default value is empty: the one that an earlier encoder or a folder's default_prompt_name has, or none.</summary>
         public string Prompt { get; init; } = "";
 
         /// <summary>

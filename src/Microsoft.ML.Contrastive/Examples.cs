@@ -95,7 +95,7 @@ internal static class ColumnExamples
         => options.Training.Monitor switch
         {
             null => null,
-            SimilarityMonitor pairs => MonitoredPairs.Read(pairs, reading),
+            SimilarityMonitor pairs => MonitoredPairs.Read(pairs, options.EmptyTexts, reading),
             _ => PictureExamples.ReadMonitored(environment, input, options, reading),
         };
 }

@@ -33,7 +33,7 @@ public abstract class FeaturesTransformer : NetworkTransformer
     /// <summary>Binds the encoder to one input schema.</summary>
     private sealed class Mapper(FeaturesTransformer owner, DataViewSchema schema) : IBatchMapper
     {
-        private readonly InputColumn _column = InputColumn.Bind(owner.Network, schema);
+        private readonly InputColumn _column = InputColumn.Bind(owner.Network, schema, owner.CutTexts);
 
         public DataViewSchema.DetachedColumn[] GetOutputColumns()
             => [new(owner.OutputColumnName, new VectorDataViewType(NumberDataViewType.Single, owner.FeatureSize))];

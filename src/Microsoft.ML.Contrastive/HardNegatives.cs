@@ -39,7 +39,7 @@ internal static class HardNegatives
         {
             var reader = new TextColumn(pairs.Schema, column);
             using DataViewRowCursor cursor = pairs.GetRowCursor([pairs.Schema[reader.Index]]);
-            Func<long, ReadOnlyMemory<char>> read = reader.CreateReader(cursor, EmptyTexts.Encode);
+            Func<long, ReadOnlyMemory<char>> read = reader.CreateReader(cursor, ((TextInput)network.Manifest.Input).EmptyTexts);
             var all = new List<string>();
             while (cursor.MoveNext())
                 all.Add(read(all.Count).ToString());

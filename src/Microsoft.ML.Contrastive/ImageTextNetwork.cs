@@ -30,17 +30,18 @@ internal static class TextVectors
 
     /// <summary>Those of an encoder of texts: [D] each, in their order.</summary>
     /// <param name="network">What computes; safe for use by many threads.</param>
-    /// <param name="texts">Any; null and blank ones have the vector of the empty text.</param>
+    /// <param name="texts">Any; null and blank ones have the vector of the empty text, or fail where the encoder says so.</param>
     /// <param name="cancellation">Is asked between batches.</param>
     public static float[][] Of(PretrainedEncoder network, IEnumerable<string?> texts, CancellationToken cancellation = default)
         => Of(network, (TextInput)network.Manifest.Input, texts, forward: null, cancellation).Vectors;
 
     /// <param name="network">What computes; safe for use by many threads.</param>
     /// <param name="input">How its texts come.</param>
-    /// <param name="texts">Any; null and blank ones have the vector of the empty text.</param>
+    /// <param name="texts">Any; null and blank ones have the vector of the empty text, or fail where the encoder says so.</param>
     /// <param name="forward">What token ids pass, where it is not the network itself.</param>
     /// <param name="cancellation">Is asked between batches.</param>
     /// <returns>[D] each, in their order, and how many texts were longer than the network takes, and were cut.</returns>
+    /// <exception cref="InvalidOperationException">A text is blank, and the encoder was made with <see cref="EmptyTexts.Fail"/>.</exception>
     public static (float[][] Vectors, int Cut) Of(
         PretrainedEncoder network, TextInput input, IEnumerable<string?> texts, Func<Tensor, Tensor>? forward, CancellationToken cancellation)
     {
@@ -53,8 +54,11 @@ internal static class TextVectors
             var batch = new TextBatch(chunk.Length);
             foreach ((int slot, string? text) in chunk.Index())
             {
+                bool isBlank = string.IsNullOrWhiteSpace(text);
+                if (isBlank && input.EmptyTexts == EmptyTexts.Fail)
+                    throw new InvalidOperationException($"Text {vectors.Count + slot}, counted from 0, is blank. Leave such texts out, or set EmptyTexts to EmptyTexts.Encode.");
                 ids.Clear();
-                cut += input.Encode(network.Tokenizer!, string.IsNullOrWhiteSpace(text) ? "" : text, ids) ? 1 : 0;
+                cut += input.Encode(network.Tokenizer!, isBlank ? "" : text, ids) ? 1 : 0;
                 batch.Put(slot, [.. ids]);
             }
             var numbers = new float[chunk.Length * size];

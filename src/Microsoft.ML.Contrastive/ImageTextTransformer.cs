@@ -87,12 +87,15 @@ public sealed class ImageTextTransformer : NetworkTransformer
     }
 
     /// <summary>The vectors of some texts, without a data view: [E] of length 1 each, in their order. Safe for use by many threads.</summary>
-    /// <param name="texts">Any; null and blank ones have the vector of the empty text.</param>
+    /// <param name="texts">Any; null and blank ones have the vector of the empty text, unless the model fails on them in Transform too.</param>
     /// <param name="cancellationToken">Is asked between batches.</param>
+    /// <exception cref="InvalidOperationException">A text is blank, and the model was made with <see cref="EmptyTexts.Fail"/>.</exception>
     public float[][] EmbedTexts(IEnumerable<string?> texts, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(texts);
-        return Weights.EmbedTexts(texts, cancellationToken).Vectors;
+        (float[][] vectors, int cut) = Weights.EmbedTexts(texts, cancellationToken);
+        CutTexts!.Tell(cut, vectors.Length);
+        return vectors;
     }
 
     private protected override IBatchMapper CreateMapper(DataViewSchema schema) => new Mapper(this, schema);
@@ -134,7 +137,7 @@ public sealed class ImageTextTransformer : NetworkTransformer
             if (pairs.Outputs.HasFlag(PairOutputs.Image))
                 _parts.Add(new(new PictureInputColumn(pairs.Pictures, owner.Manifest.InputColumn, schema), owner.Manifest.OutputColumn, null));
             if (pairs.Outputs.HasFlag(PairOutputs.Text))
-                _parts.Add(new(new TextInputColumn(pairs.Texts, owner.Network.Tokenizer!, pairs.TextColumn, schema), pairs.TextOutput, owner.Network.Texts()));
+                _parts.Add(new(new TextInputColumn(pairs.Texts, owner.Network.Tokenizer!, pairs.TextColumn, schema, owner.CutTexts), pairs.TextOutput, owner.Network.Texts()));
         }
 
         public DataViewSchema.DetachedColumn[] GetOutputColumns()

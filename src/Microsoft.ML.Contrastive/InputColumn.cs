@@ -24,13 +24,16 @@ internal abstract class InputColumn
     /// </returns>
     public abstract (InputBatch Batch, Func<int, long, bool> Read) CreateBatch(DataViewRow row, int slots);
 
+    /// <param name="network">The encoder.</param>
+    /// <param name="schema">Where the column is.</param>
+    /// <param name="cutTexts">Is told of texts that were too long; of no use for all else.</param>
     /// <exception cref="ArgumentException">The column is missing or does not fit: the message names it and what was expected.</exception>
-    public static InputColumn Bind(PretrainedEncoder network, DataViewSchema schema) => network.Manifest.Input switch
+    public static InputColumn Bind(PretrainedEncoder network, DataViewSchema schema, CutTexts? cutTexts = null) => network.Manifest.Input switch
     {
         PictureInput pictures => new PictureInputColumn(pictures, network.Manifest.InputColumn, schema),
         SequenceInput sequences => new SequenceInputColumn(sequences, network.Manifest.InputColumn, schema),
         MultiviewInput views => new MultiviewInputColumn(views, schema),
-        TextInput texts => new TextInputColumn(texts, network.Tokenizer!, network.Manifest.InputColumn, schema),
+        TextInput texts => new TextInputColumn(texts, network.Tokenizer!, network.Manifest.InputColumn, schema, cutTexts),
         _ => throw new NotSupportedException($"No column is read for {network.Manifest.Input.GetType().Name}."),
     };
 
@@ -86,6 +89,11 @@ internal abstract class InputBatch
     /// <param name="rows">At least 1.</param>
     /// <param name="device">Where they will be computed.</param>
     public abstract IEnumerable<Part> Take(int rows, Device device);
+
+    /// <summary>No more rows will come.</summary>
+    public virtual void End()
+    {
+    }
 
     /// <param name="Slots">Which rows it has, in its order.</param>
     /// <param name="Examples">What the network takes, which may have more behind those rows.</param>

@@ -24,7 +24,8 @@ internal sealed class MonitoredPairs(SimilarityMonitor settings, string[] first,
     };
 
     /// <exception cref="ArgumentException">A column is missing or of another type, or there are fewer than two rows.</exception>
-    public static MonitoredPairs Read(SimilarityMonitor settings, ColumnReading reading)
+    /// <exception cref="InvalidOperationException">A text is blank, and those shall fail.</exception>
+    public static MonitoredPairs Read(SimilarityMonitor settings, EmptyTexts emptyTexts, ColumnReading reading)
     {
         const string argument = $"{nameof(TrainingOptions.Monitor)}.{nameof(SimilarityMonitor.Pairs)}";
         string[] first = Texts(settings.FirstColumnName), second = Texts(settings.SecondColumnName);
@@ -32,7 +33,7 @@ internal sealed class MonitoredPairs(SimilarityMonitor settings, string[] first,
             throw new ArgumentException($"{argument} has {first.Length} row(s): a correlation needs two.", argument);
         return new MonitoredPairs(settings, first, second, ScoreColumn.Read(settings.Pairs, settings.ScoreColumnName));
 
-        string[] Texts(string column) => [.. reading.Texts(settings.Pairs, [new TextColumn(settings.Pairs.Schema, column)], blanks: true)];
+        string[] Texts(string column) => [.. reading.Texts(settings.Pairs, [new TextColumn(settings.Pairs.Schema, column)], emptyTexts, blanks: true)];
     }
 
     public override void Dispose()

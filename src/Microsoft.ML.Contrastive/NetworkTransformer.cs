@@ -20,6 +20,7 @@ public abstract class NetworkTransformer : ITransformer, IDisposable
     {
         Host = host;
         _network = network.Share();
+        CutTexts = network.Manifest.Input.TextPart is { } texts ? new CutTexts(texts.Encoder, message => Log(channel => channel.Warning(message))) : null;
     }
 
     /// <summary>Name of the column that the network takes; of several, the first.</summary>
@@ -37,6 +38,9 @@ public abstract class NetworkTransformer : ITransformer, IDisposable
 
     /// <summary>The same, also after disposal: for what binds columns and computes nothing.</summary>
     private protected PretrainedEncoder Network => _network;
+
+    /// <summary>Is told of texts that are too long; null where there are none.</summary>
+    private protected CutTexts? CutTexts { get; }
 
     internal PretrainedEncoder Weights
     {

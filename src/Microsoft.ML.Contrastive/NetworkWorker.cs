@@ -45,7 +45,5 @@ internal sealed class NetworkWorker : IBatchWorker
     /// <summary>What the network said of a slot, which may be changed.</summary>
     public Span<float> Numbers(int slot) => _outputs.AsSpan(slot * _outputSize, _outputSize);
 
-    public void Dispose()
-    {
-    }
+    public void Dispose() => _batch.End();
 }

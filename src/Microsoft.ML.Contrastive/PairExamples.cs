@@ -70,10 +70,10 @@ internal sealed class PairExamples : Examples
         (int Height, int Width)? known = options.ImageSize is { } given ? (given, given)
             : start is not null ? (start.Height, start.Width)
             : options.ImageShape is { } shape ? (shape.Height, shape.Width) : column.DeclaredSize;
-        TextStart texts = before is not null ? new TextStart(before.Texts.Encoder, earlier!.Tokenizer!, null)
+        TextStart texts = before is not null ? new TextStart(before.Texts.Encoder, earlier!.Tokenizer!, null) { Prompt = before.Texts.Prompt }
             : pairs.TextStart is { } learned ? TextStart.Of(learned)
             : TextStart.Create(chosen?.Text ?? ImageTextEncoder.SmallText, () => reading.Texts(input, [textColumn]));
-        var textInput = new TextInput { Encoder = texts.Encoder, EmptyTexts = options.EmptyTexts, Prompt = options.Prompt };
+        TextInput textInput = texts.Input(options.EmptyTexts, options.Prompt);
 
         var pictures = new ImageStore(column.Channels, options.Training.MemoryBudget, options.Training.ScratchFolder);
         var tokens = new TokenStore(new ByteStore(options.Training.MemoryBudget, options.Training.ScratchFolder));
@@ -105,7 +105,7 @@ internal sealed class PairExamples : Examples
             }, more: [textColumn.Index]);
             reader!.CheckScale();
             if (cut > 0)
-                reading.Warn($"{cut} texts were longer than the encoder's {texts.Encoder.MaxTokens} tokens, and were cut.");
+                reading.Warn(CutTexts.Message(cut, pictures.Count, texts.Encoder));
             pictures.Seal();
             tokens.Seal();
             reading.Log(pictures.ScratchLength + tokens.ScratchLength, "pictures and token ids");

@@ -127,7 +127,7 @@ public sealed class SentenceEmbeddingEstimator : IEstimator<SentenceEmbeddingTra
             channel.Warning(warning);
         var column = new TextColumn(input.Schema, _options.Input);
         TextStart start = TextStart.Create(_options.Encoder, () => new ColumnReading(_host, channel, _options.Training).Texts(input, [column]));
-        var texts = new TextInput { Encoder = start.Encoder, EmptyTexts = _options.EmptyTexts, Prompt = _options.Prompt };
+        TextInput texts = start.Input(_options.EmptyTexts, _options.Prompt);
         nn.Module<Tensor, Tensor> module = texts.CreateModule(ContextSettings.Seed(_environment) ?? 0);
         try
         {

@@ -22,6 +22,7 @@ public sealed class SentenceEmbeddingGenerator : IEmbeddingGenerator<string, Emb
     /// </param>
     /// <param name="cancellationToken">Is asked between batches.</param>
     /// <exception cref="ArgumentException">A text is null, or an option can't be met.</exception>
+    /// <exception cref="InvalidOperationException">A text is blank, and the encoder was made with <see cref="EmptyTexts.Fail"/>.</exception>
     public Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(
         IEnumerable<string> values, EmbeddingGenerationOptions? options = null, CancellationToken cancellationToken = default)
     {

@@ -32,12 +32,15 @@ public sealed class SentenceEmbeddingTransformer : FeaturesTransformer
         => new FittedEncoderEstimator<SentenceEmbeddingTransformer>(Weights, encoder => new SentenceEmbeddingTransformer(Host, encoder));
 
     /// <summary>The vectors of some texts, without a data view: [D] each, in their order. Safe for use by many threads.</summary>
-    /// <param name="texts">Any; null and blank ones have the vector of the empty text.</param>
+    /// <param name="texts">Any; null and blank ones have the vector of the empty text, unless the encoder fails on them in Transform too.</param>
     /// <param name="cancellationToken">Is asked between batches.</param>
+    /// <exception cref="InvalidOperationException">A text is blank, and the encoder was made with <see cref="EmptyTexts.Fail"/>.</exception>
     public float[][] Embed(IEnumerable<string?> texts, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(texts);
-        return TextVectors.Of(Weights, texts, cancellationToken);
+        (float[][] vectors, int cut) = TextVectors.Of(Weights, (TextInput)Manifest.Input, texts, forward: null, cancellationToken);
+        CutTexts!.Tell(cut, vectors.Length);
+        return vectors;
     }
 
     /// <summary>
@@ -56,7 +59,7 @@ public sealed class SentenceEmbeddingTransformer : FeaturesTransformer
         => HardNegatives.Mine(Weights, pairs, positiveColumnName, skip, mostShare);
 
     /// <summary>
-    /// Writes the encoder as a folder that <see cref="TextEncoder.FromFolder"/> and Python's sentence-transformers open: whole or not at all. A prompt is not in it.
+    /// Writes the encoder as a folder that <see cref="TextEncoder.FromFolder"/> and Python's sentence-transformers open: whole or not at all. A prompt is its default prompt.
     /// </summary>
     /// <param name="folder">Must not exist, or be empty.</param>
     /// <exception cref="NotSupportedException">Word vectors, and a pooling over two layers, have no place in such a folder.</exception>
@@ -69,7 +72,7 @@ public sealed class SentenceEmbeddingTransformer : FeaturesTransformer
         {
             if (Encoder is not TextTransformer shape)
                 throw new NotSupportedException($"A {Encoder.GetType().Name} can't be written as a folder of sentence-transformers: save the model's zip with mlContext.Model.Save.");
-            TextFolderWriter.Write(folder, shape, network.Tokenizer!, network.Module, LibraryVersion.Current);
+            TextFolderWriter.Write(folder, shape, network.Tokenizer!, network.Module, ((TextInput)Manifest.Input).Prompt, LibraryVersion.Current);
         }
         finally
         {

@@ -51,14 +51,14 @@ internal sealed class TextExamples : Examples
         TextColumn[] columns = [.. names.Select(name => new TextColumn(input.Schema, name))];
         KeyLabelColumn? label = options.LabelColumnName is null ? null : new KeyLabelColumn(input.Schema, options.LabelColumnName, isNeeded: true);
         TextStart start = earlier is { Tokenizer: { } tokenizer, Manifest.Input: TextInput text }
-            ? new TextStart(text.Encoder, tokenizer, null)
+            ? new TextStart(text.Encoder, tokenizer, null) { Prompt = text.Prompt }
             : TextStart.Create((TextEncoder?)options.Encoder ?? TextEncoder.Small(), () => reading.Texts(input, columns));
         start = start.For((TextMethod)options.Method, columns.Length);
-        var texts = new TextInput { Encoder = start.Encoder, EmptyTexts = options.EmptyTexts, Prompt = options.Prompt };
+        TextInput texts = start.Input(options.EmptyTexts, options.Prompt);
         var store = new TokenStore(new ByteStore(options.Training.MemoryBudget, options.Training.ScratchFolder));
         try
         {
-            long cut = 0;
+            long cut = 0, all = 0;
             long[] labels = reading.Read(input, columns[0].Index, string.Join("', '", names), "text", row =>
             {
                 Func<long, ReadOnlyMemory<char>>[] readers = [.. columns.Select(column => column.CreateReader(row, options.EmptyTexts))];
@@ -73,6 +73,7 @@ internal sealed class TextExamples : Examples
                             return false;
                         if (index > 0)
                             ids.Add(TokenStore.Separator);
+                        all++;
                         if (texts.Encode(start.Tokenizer, value.Span, ids))
                             cut++;
                     }
@@ -81,7 +82,7 @@ internal sealed class TextExamples : Examples
                 };
             }, label?.Rows, more: columns.Skip(1).Select(column => column.Index));
             if (cut > 0)
-                reading.Warn($"{cut} texts were longer than the encoder's {start.Encoder.MaxTokens} tokens, and were cut.");
+                reading.Warn(CutTexts.Message(cut, all, start.Encoder));
             store.Seal();
             reading.Log(store.ScratchLength, "token ids");
             return new TextExamples(store, start, columns.Length, labels, label?.Count ?? 0) { Input = texts };

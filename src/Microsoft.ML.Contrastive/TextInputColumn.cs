@@ -5,36 +5,57 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Contrastive;
 
 /// <summary>Texts, cut into tokens as they are read.</summary>
-internal sealed class TextInputColumn(TextInput input, Tokenizer tokenizer, string name, DataViewSchema schema) : InputColumn
+/// <param name="input">How they come.</param>
+/// <param name="tokenizer">Its own.</param>
+/// <param name="name">The column's.</param>
+/// <param name="schema">Where it is.</param>
+/// <param name="cutTexts">Is told of texts that were too long when the last of the readers has ended: a cursor has two.</param>
+internal sealed class TextInputColumn(TextInput input, Tokenizer tokenizer, string name, DataViewSchema schema, CutTexts? cutTexts) : InputColumn
 {
     private readonly TextColumn _column = new(schema, name);
+    private long _texts, _cut;
+    private int _readers;
 
     public override int Index => _column.Index;
 
     public override (InputBatch Batch, Func<int, long, bool> Read) CreateBatch(DataViewRow row, int slots)
     {
         Func<long, ReadOnlyMemory<char>> read = _column.CreateReader(row, input.EmptyTexts);
-        var batch = new TextBatch(slots);
+        Interlocked.Increment(ref _readers);
+        var batch = new TextBatch(slots, End);
         var ids = new List<int>();
         return (batch, Read);
 
         bool Read(int slot, long position)
         {
             ids.Clear();
-            input.Encode(tokenizer, read(position).Span, ids);
+            if (input.Encode(tokenizer, read(position).Span, ids))
+                Interlocked.Increment(ref _cut);
+            Interlocked.Increment(ref _texts);
             batch.Put(slot, [.. ids]);
             return true;
+        }
+
+        void End()
+        {
+            if (Interlocked.Decrement(ref _readers) == 0)
+                cutTexts?.Tell(Interlocked.Exchange(ref _cut, 0), Interlocked.Exchange(ref _texts, 0));
         }
     }
 }
 
 /// <summary>Token ids. Texts of like length are computed together, so that little is filled up.</summary>
-internal sealed class TextBatch(int slots) : InputBatch
+/// <param name="slots">The most texts.</param>
+/// <param name="end">What is done when no more will come.</param>
+internal sealed class TextBatch(int slots, Action? end = null) : InputBatch
 {
     // Of a part, at most. On two processors, networks of BERT-base's shape took 45 % more time for each text in parts of 4,096 tokens than of 1,024, of MiniLM's shape 28 %.
     private const int Most = 4096, OfThread = 512, Least = 1024;
 
     private readonly int[][] _texts = new int[slots][];
+    private Action? _end = end;
+
+    public override void End() => Interlocked.Exchange(ref _end, null)?.Invoke();
 
     public void Put(int slot, int[] ids) => _texts[slot] = ids;
 

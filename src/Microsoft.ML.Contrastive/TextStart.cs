@@ -14,6 +14,14 @@ internal sealed record TextStart(TextEncoder Encoder, Tokenizer Tokenizer, Actio
     /// <summary>Whether the weights were learned before: those of a folder, or of an earlier encoder.</summary>
     public bool IsPretrained { get; private init; }
 
+    /// <summary>What its weights were learned with before every text; empty for nothing.</summary>
+    public string Prompt { get; init; } = "";
+
+    /// <summary>How texts come to it.</summary>
+    /// <param name="emptyTexts">What is done with blank ones.</param>
+    /// <param name="prompt">The user's; empty for its own.</param>
+    public TextInput Input(EmptyTexts emptyTexts, string prompt) => new() { Encoder = Encoder, EmptyTexts = emptyTexts, Prompt = prompt.Length > 0 ? prompt : Prompt };
+
     /// <param name="chosen">The user's.</param>
     /// <param name="texts">What a vocabulary or word counts are learned from, if any are.</param>
     /// <exception cref="InvalidDataException">A file is damaged or does not fit.</exception>
@@ -32,8 +40,11 @@ internal sealed record TextStart(TextEncoder Encoder, Tokenizer Tokenizer, Actio
     }
 
     /// <summary>That of a fitted encoder of texts.</summary>
-    public static TextStart Of(PretrainedEncoder encoder) => new(
-        ((TextInput)encoder.Manifest.Input).Encoder, encoder.Tokenizer!, module => ModuleState.Copy(encoder.Module, module)) { IsPretrained = true };
+    public static TextStart Of(PretrainedEncoder encoder)
+    {
+        var input = (TextInput)encoder.Manifest.Input;
+        return new TextStart(input.Encoder, encoder.Tokenizer!, module => ModuleState.Copy(encoder.Module, module)) { IsPretrained = true, Prompt = input.Prompt };
+    }
 
     /// <summary>The same with the encoder that a method trains.</summary>
     public TextStart For(TextMethod method, int texts) => this with { Encoder = method.EncoderFor(Encoder, texts) };
@@ -41,7 +52,7 @@ internal sealed record TextStart(TextEncoder Encoder, Tokenizer Tokenizer, Actio
     private static TextStart FromFolder(TextFolder folder)
     {
         var checkpoint = new TextCheckpoint(folder);
-        return new TextStart(checkpoint.Shape, checkpoint.Tokenizer, checkpoint.LoadInto) { IsPretrained = true };
+        return new TextStart(checkpoint.Shape, checkpoint.Tokenizer, checkpoint.LoadInto) { IsPretrained = true, Prompt = checkpoint.Prompt };
     }
 
     /// <summary>The published vocabulary where it has its size, otherwise one learned from the texts.</summary>
@@ -76,19 +87,38 @@ internal sealed record TextStart(TextEncoder Encoder, Tokenizer Tokenizer, Actio
     /// <summary>Tokens that are whole words start with a file's vectors, scaled to the deviation of the random ones.</summary>
     private static Action<nn.Module> WordsFrom(string file, Tokenizer tokenizer, int width)
     {
-        WordVectors vectors = WordVectorFile.Read(file, tokenizer.Vocabulary.Tokens.OfType<string>().ToHashSet(StringComparer.Ordinal));
+        Dictionary<string, int> words = Words(tokenizer);
+        WordVectors vectors = WordVectorFile.Read(file, words.Keys.ToHashSet(StringComparer.Ordinal));
         if (vectors.Size != width)
             throw new ArgumentException($"{file} has vectors of {vectors.Size} numbers, the encoder tokens of {width}: set Width of the TextTransformer to {vectors.Size} and Heads to a divisor of it, or leave VectorsFrom out.");
         if (vectors.Words.Count == 0)
-            throw new ArgumentException($"{file} has none of the vocabulary's tokens: is it of another language, or in upper case?");
+            throw new ArgumentException($"{file} has none of the vocabulary's words: is it of another language, or in upper case?");
         return module =>
         {
             using var scope = NewDisposeScope();
             using var noGradient = no_grad();
             Tensor rows = tensor(vectors.Values.ToArray()).view(vectors.Words.Count, width);
-            long[] ids = [.. vectors.Words.Select(word => (long)tokenizer.Vocabulary.Find(word, "word"))];
+            long[] ids = [.. vectors.Words.Select(word => (long)words[word])];
             Tensor table = ((TextTransformerModule)module).TokenVectors;
             table.index_copy_(0, tensor(ids), rows.sub(rows.mean([0])).div(rows.std()).Times(TokenEmbedding.Deviation));
+        };
+    }
+
+    /// <summary>The tokens that stand for a whole word, by the word: those with the mark of a word's begin (in CLIP's vocabularies of its end), where a vocabulary has one.</summary>
+    private static Dictionary<string, int> Words(Tokenizer tokenizer)
+    {
+        var words = new Dictionary<string, int>(StringComparer.Ordinal);
+        foreach ((int id, string? token) in tokenizer.Vocabulary.Tokens.Index())
+            if (token is not null && WordOf(token) is { Length: > 0 } word)
+                words[word] = id;
+        return words;
+
+        string? WordOf(string token) => tokenizer switch
+        {
+            ByteLevelBpe => ByteSymbols.Decode(token) is [' ', .. var rest] ? rest : null,
+            SentencePiece => token is [SentencePiece.Blank, .. var rest] ? rest : null,
+            ClipBpe => token.EndsWith(ClipBpe.EndOfWord, StringComparison.Ordinal) ? ByteSymbols.Decode(token[..^ClipBpe.EndOfWord.Length]) : null,
+            _ => token,
         };
     }
 

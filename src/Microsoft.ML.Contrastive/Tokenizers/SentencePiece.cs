@@ -31,7 +31,8 @@ internal sealed record SentencePieceSettings
 /// </remarks>
 internal sealed class SentencePiece : Tokenizer
 {
-    private const char Blank = '▁';
+    /// <summary>Stands for a blank in pieces: where a word begins.</summary>
+    public const char Blank = '▁';
 
     // What an unknown character costs below the worst piece, from the original.
     private const float UnknownPenalty = 10;

@@ -184,9 +184,21 @@ public sealed class ClipTrainingTests : IDisposable
         ml.Log += (_, entry) => messages.Add(entry.Message);
         IDataView data = Captioned(ml, 40, caption: row => row < 3 ? "" : row < 8 ? string.Join(' ', Enumerable.Repeat("bar", 30)) : s_words[row % 4]);
         using ImageTextTransformer model = Estimator(ml, new(ImageEncoder.SmallConvNet(8), SmallText), new() { Steps = 1, BatchSize = 16 }).Fit(data);
-        Assert.Single(messages, message => message.Contains("5 texts were longer than the encoder's 10 tokens", StringComparison.Ordinal));
+        Told("5 of 37 texts were longer than the encoder's 10 tokens");
+        Assert.Contains(messages, message => message.Contains("a larger ContextLength", StringComparison.Ordinal));
         Assert.Single(messages, message => message.Contains("Left out 3 of 40 rows", StringComparison.Ordinal));
         Assert.Equal(37, (int)JsonNode.Parse(model.TrainingRecord)!["rows"]!);
+
+        messages.Clear();
+        model.Transform(data).Features("TextVector");
+        model.Transform(data).Features("TextVector");
+        Told("5 of 40 texts");
+        messages.Clear();
+        using ImageTextTransformer texts = model.Only("TextVector");
+        texts.EmbedTexts([string.Join(' ', Enumerable.Repeat("bar", 30))], TestContext.Current.CancellationToken);
+        Told("1 of 1 texts");
+
+        void Told(string part) => Assert.Contains(part, Assert.Single(messages, message => message.Contains("were longer", StringComparison.Ordinal)), StringComparison.Ordinal);
     }
 
     private static void Refused(string message, Action act) => Assert.Contains(message, Assert.ThrowsAny<ArgumentException>(act).Message, StringComparison.Ordinal);

@@ -224,6 +224,9 @@ public sealed class SentenceEmbeddingTests
 
         var error = Assert.Throws<InvalidOperationException>(() => ml.Transforms.SentenceEmbedding(options with { EmptyTexts = EmptyTexts.Fail }).Fit(data));
         Assert.Contains("Row 4 of column 'Text' has no text", error.Message, StringComparison.Ordinal);
+        using SentenceEmbeddingTransformer strict = ml.Transforms.SentenceEmbedding(options with { EmptyTexts = EmptyTexts.Fail }).Fit(ml.View(SmallCorpus.Make(32, 1)));
+        error = Assert.Throws<InvalidOperationException>(() => strict.Embed([.. Enumerable.Repeat("a cat", 300), " "], TestContext.Current.CancellationToken));
+        Assert.Contains("Text 300, counted from 0, is blank", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -235,7 +238,23 @@ public sealed class SentenceEmbeddingTests
         SmallCorpus.Row[] rows = SmallCorpus.Make(32, 1);
         rows[3].Text = rows[7].Text = string.Concat(Enumerable.Repeat("the bank opens ", 30));
         using SentenceEmbeddingTransformer encoder = ml.Transforms.SentenceEmbedding("Features", "Text", s_small, new SimCse(), s_short).Fit(ml.View(rows));
-        Assert.Single(messages, message => message.Contains("2 texts were longer than the encoder's 24 tokens, and were cut.", StringComparison.Ordinal));
+        Told("2 of 32 texts were longer than the encoder's 24 tokens, and were cut");
+        Assert.Contains(messages, message => message.Contains("split them, or choose an encoder with a larger TokenLimit", StringComparison.Ordinal));
+
+        messages.Clear();
+        encoder.Vectors(ml.View(rows[..3])); // of which none is cut
+        Assert.DoesNotContain(messages, message => message.Contains("were longer", StringComparison.Ordinal));
+        encoder.Vectors(ml.View(rows));
+        encoder.Vectors(ml.View(rows));
+        Told("2 of 32 texts");
+
+        messages.Clear();
+        using SentenceEmbeddingTransformer other = encoder.WithPrecision(Precision.Single);
+        other.Embed([rows[0].Text, rows[3].Text], TestContext.Current.CancellationToken);
+        other.Embed([rows[3].Text], TestContext.Current.CancellationToken);
+        Told("1 of 2 texts");
+
+        void Told(string part) => Assert.Contains(part, Assert.Single(messages, message => message.Contains("were longer", StringComparison.Ordinal)), StringComparison.Ordinal);
     }
 
     [Fact]

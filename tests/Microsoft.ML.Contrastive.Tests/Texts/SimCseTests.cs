@@ -33,20 +33,27 @@ public sealed class SimCseTests
 
     private static readonly TextTransformer s_small = new() { VocabularySize = 400, Width = 16, Depth = 1, Heads = 2, TokenLimit = 24, Dropout = 0, AttentionDropout = 0 };
 
-    [Fact]
-    public void Texts_that_read_the_same_are_not_each_others_negatives()
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(false, true)]
+    [InlineData(true, false)]
+    [InlineData(true, true)]
+    public void Texts_that_read_the_same_are_not_each_others_negatives(bool symmetric, bool ofTexts)
     {
         using var generator = new Generator(1);
         var facts = new RunFacts(8, 4, 10, 0, 0, 0, 16) { TextsPerExample = 2, Encoder = s_small };
-        Tensor texts = tensor(new long[,] { { 5, 6, -1 }, { 7, 8, 9 }, { 7, 8, 9 }, { 10, -1, -1 } });
-        Tensor positives = tensor(new long[,] { { 11, 12, -1 }, { 13, -1, -1 }, { 14, 15, -1 }, { 11, 12, -1 } }); // row 3's reads as row 0's
-        double spared = Loss(new SimCse { KeepsMlp = false }), counted = Loss(new SimCse { KeepsMlp = false, SparesDuplicates = false });
+        // Either row 2's text reads as row 1's, or row 3's positive as row 0's.
+        Tensor texts = tensor(new long[,] { { 5, 6, -1 }, { 7, 8, 9 }, { 7, 8, ofTexts ? 9 : 16 }, { 10, -1, -1 } });
+        Tensor positives = tensor(new long[,] { { 11, 12, -1 }, { 13, -1, -1 }, { 14, 15, -1 }, { 11, 12, ofTexts ? 17 : -1 } });
+        // At this temperature no column is less than 4 % of the sum, whatever the cosines.
+        var method = new SimCse { KeepsMlp = false, Temperature = 1, Symmetric = symmetric };
+        double spared = Loss(method), counted = Loss(method with { SparesDuplicates = false });
         Assert.True(spared < counted - 0.01, $"{spared} against {counted}");
 
-        double Loss(SimCse method)
+        double Loss(SimCse trained)
         {
             using var same = new Generator(3);
-            using Learner learner = ((SimCse)method.Resolve(facts)).CreateLearner(new LearnerSetup(() => s_small.Build(same), 16, same, facts));
+            using Learner learner = trained.Resolve(facts).CreateLearner(new LearnerSetup(() => s_small.Build(same), 16, same, facts));
             using var views = new Views(texts.clone(), positives.clone());
             return learner.Loss(views, new Step(0, 10, 1)).ToDouble();
         }
@@ -60,7 +67,33 @@ public sealed class SimCseTests
         Tensor perRow = InBatchContrast.PerRow(anchors, partners, 0.5, excluded: excluded);
         TensorAssert.Equal(InBatchContrast.PerRow(anchors.narrow(0, 0, 2), partners.narrow(0, 0, 2), 0.5)[0], perRow[0], 1e-12);
         TensorAssert.Equal(InBatchContrast.PerRow(anchors, partners, 0.5)[1], perRow[1], 1e-12);
+        double back = InBatchContrast.Loss(partners, anchors, 0.5, excluded: excluded.t()).item<double>();
+        Assert.Equal((perRow.mean().item<double>() + back) / 2, InBatchContrast.Symmetric(anchors, partners, 0.5, excluded).item<double>(), 1e-12);
         Assert.Throws<ArgumentException>(() => InBatchContrast.PerRow(anchors, partners, 0.5, excluded: tensor(new[] { true })));
+    }
+
+    [Fact]
+    public void Lengths_are_cut_from_the_vector_that_stays_and_the_whole_counts_once()
+    {
+        NativeTorch.EnsureLoaded();
+        var method = new SimCse { MatryoshkaSizes = [8] };
+        TextEncoder encoder = method.EncoderFor(s_small with { Dropout = 0.1 }, texts: 1);
+        Assert.Equal(16, ((TextTransformer)encoder).DenseSize);
+        var facts = new RunFacts(8, 4, 10, 0, 0, 0, 16) { TextsPerExample = 1, Encoder = encoder };
+        (double once, bool isWhole) = Train(method);
+        Assert.True(isWhole, "There is something behind the encoder, which training ends without.");
+        Assert.Equal(once, Train(method with { MatryoshkaSizes = [8, 16] }).Loss);
+        Assert.Contains("throws away", Assert.Throws<ArgumentException>(() => (method with { KeepsMlp = false }).Validate(4)).Message, StringComparison.Ordinal);
+        (method with { KeepsMlp = false, HasMlp = false }).Validate(4);
+
+        (double Loss, bool IsWhole) Train(SimCse trained)
+        {
+            using var same = new Generator(3);
+            using Learner learner = trained.Resolve(facts).CreateLearner(new LearnerSetup(() => encoder.Build(same), 16, same, facts));
+            Tensor text = tensor(new long[,] { { 5, 6, 7 }, { 8, 9, 10 }, { 11, 12, -1 }, { 13, 14, -1 } });
+            using var views = new Contrastive.Views(text, text.clone());
+            return (learner.Loss(views, new Step(0, 10, 1)).ToDouble(), learner.parameters().Count() == learner.Encoder.parameters().Count());
+        }
     }
 
     [Fact]
@@ -181,6 +214,12 @@ public sealed class SimCseTests
         double spearman = RankCorrelation.Spearman([.. first.Zip(second, SmallCorpus.Cosine)], [.. rows.Select(row => (double)row.Score)]);
         Assert.Equal(figures.Values.Max(), spearman, 1e-3);
         Assert.NotNull(vectors);
+        var strict = new SentenceEmbeddingEstimator.Options
+        {
+            OutputColumnName = "F", InputColumnName = "Text", Encoder = s_small with { Dropout = 0.1 }, Method = method, EmptyTexts = EmptyTexts.Fail,
+            Training = training with { Monitor = new SimilarityMonitor { Pairs = ml.Data.LoadFromEnumerable(new[] { new Pair { First = "a", Second = "b" }, new Pair { First = "a", Second = " " } }) } },
+        };
+        Assert.Contains("Row 1 of column 'Second'", Assert.Throws<InvalidOperationException>(() => ml.Transforms.SentenceEmbedding(strict).Fit(data)).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => ml.Transforms.SentenceEmbedding("F", "Text", s_small, method, training with { Monitor = new KnnMonitor { Bank = data, Queries = data } }));
         Assert.Throws<ArgumentException>(() => ml.Transforms.ContrastivePretrain("F", "Image", new SimClrV1(), training: training with { Monitor = new SimilarityMonitor { Pairs = pairs } }));
     }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.ML.Contrastive.Tests.Tokenizers;
 using Microsoft.ML.Data;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -158,6 +159,44 @@ public sealed class TextFolderTests : IDisposable
         File.WriteAllText(config, """{"vocab": ["a", "b"], "word_weights": {"a": -1}}""");
         Assert.Contains("weight of 'a'", Assert.Throws<InvalidDataException>(() => Open(TextEncoder.FromFolder(written))).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentOutOfRangeException>(() => ml.Transforms.SentenceEmbedding("Features", "Text", TextEncoder.Small() with { RarityWeight = 1, Pooling = TextPooling.Cls }, new SimCse()).Fit(data));
+    }
+
+    [Fact]
+    public void Upper_case_and_prompts_are_as_the_folder_says()
+    {
+        TextTransformer shape = Shape("bert");
+        using TextNetwork network = MakeNetwork(shape);
+        WriteModel("bert", shape, network);
+        WriteJson("modules.json", new JsonArray(Module(0, "", "sentence_transformers.models.Transformer"), Module(1, "1_Pooling", "sentence_transformers.models.Pooling")));
+        WriteJson("1_Pooling/config.json", new JsonObject { ["pooling_mode_mean_tokens"] = true });
+        WriteJson("tokenizer_config.json", new JsonObject { ["tokenizer_class"] = "BertTokenizer", ["do_lower_case"] = false });
+        using SentenceEmbeddingTransformer cased = Open();
+        Assert.NotEqual(cased.Embed(["the cat"], Token)[0], cased.Embed(["THE CAT"], Token)[0]);
+        WriteJson("sentence_bert_config.json", new JsonObject { ["do_lower_case"] = true });
+        using (SentenceEmbeddingTransformer lower = Open())
+            AssertSame(cased.Embed(["the cat"], Token), lower.Embed(["THE CAT"], Token));
+
+        WriteJson("config_sentence_transformers.json", new JsonObject { ["prompts"] = new JsonObject { ["query"] = "the " }, ["default_prompt_name"] = "query" });
+        string written = Path.Combine(_folder, "written");
+        using (SentenceEmbeddingTransformer prompted = Open())
+        {
+            AssertSame(cased.Embed(["the cat sat"], Token), prompted.Embed(["cat sat"], Token));
+            prompted.SaveFolder(written);
+            using SentenceEmbeddingTransformer read = Open(TextEncoder.FromFolder(written));
+            AssertSame(prompted.Embed(s_texts, Token), read.Embed(s_texts, Token));
+        }
+        var ml = new MLContext(1);
+        var options = new SentenceEmbeddingEstimator.Options { OutputColumnName = "Features", InputColumnName = "Text", Encoder = TextEncoder.FromFolder(_folder), Prompt = "a " };
+        using (SentenceEmbeddingTransformer own = ml.Transforms.SentenceEmbedding(options).Fit(ml.View(SmallCorpus.Make(2, 1))))
+            AssertSame(cased.Embed(["a cat sat"], Token), own.Embed(["cat sat"], Token));
+
+        WriteJson("1_Pooling/config.json", new JsonObject { ["pooling_mode_mean_tokens"] = true, ["include_prompt"] = false });
+        Refused("include_prompt");
+        WriteJson("config_sentence_transformers.json", new JsonObject { ["prompts"] = new JsonObject(), ["default_prompt_name"] = "query" });
+        Refused("default_prompt_name 'query'");
+        File.Delete(Path.Combine(_folder, "config_sentence_transformers.json"));
+        TokenizerFiles.Write(ToyTokenizers.Unigram(), (name, bytes) => File.WriteAllBytes(Path.Combine(_folder, name), bytes)); // which keeps case
+        Refused("do_lower_case");
     }
 
     [Fact]

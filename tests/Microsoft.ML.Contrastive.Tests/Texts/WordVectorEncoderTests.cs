@@ -1,3 +1,5 @@
+using Microsoft.ML.Contrastive.Tests.Tokenizers;
+
 namespace Microsoft.ML.Contrastive.Tests.Texts;
 
 /// <summary>Word vectors from a file: alone, weighed, trained, and as the start of a transformer.</summary>
@@ -62,6 +64,35 @@ public sealed class WordVectorEncoderTests : IDisposable
         Assert.True(SmallCorpus.Cosine([.. Row("sleeps").Zip(Row("the"), (x, y) => x - y)], [3, 4, 1, -1]) > 0.9999);
         Assert.Contains(
             "set Width", Assert.Throws<ArgumentException>(() => ml.Transforms.SentenceEmbedding("Features", "Text", shape with { Width = 8, VectorsFrom = _file }, new SimCse()).Fit(data)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(true, "Ġthe", "ĠcafÃ©")]
+    [InlineData(false, "▁the", "▁dog")]
+    public void Words_are_found_behind_a_vocabularys_mark_of_their_begin(bool ofBytes, string one, string other)
+    {
+        Tokenizer tokenizer = ofBytes ? VocabularyLearning.ByteLevelBpe(Enumerable.Repeat("in the café the dog", 4), new VocabularyOptions { Size = 300 }) : ToyTokenizers.Unigram();
+        string folder = Directory.CreateTempSubdirectory("tokenizer-").FullName;
+        try
+        {
+            TokenizerFiles.Write(tokenizer, (name, bytes) => File.WriteAllBytes(Path.Combine(folder, name), bytes));
+            File.WriteAllText(_file, "the 1 0 0 1\ncafé 0 2 0 -1\ndog 0 2 0 -1\ng 4 4 1 0\n");
+            var ml = new MLContext(1);
+            var shape = new TextTransformer { Width = 4, Heads = 1, Depth = 1, TokenizerFrom = folder };
+            using SentenceEmbeddingTransformer start = Untrained(shape with { VectorsFrom = _file }), random = Untrained(shape);
+            Assert.True(SmallCorpus.Cosine([.. Row(start, other).Zip(Row(start, one), (x, y) => x - y)], [-1, 2, 0, -2]) > 0.9999);
+            Assert.Equal(Row(random, "g"), Row(start, "g")); // no word, but a piece of some
+
+            SentenceEmbeddingTransformer Untrained(TextEncoder encoder)
+                => ml.Transforms.SentenceEmbedding("Features", "Text", encoder, new SimCse(), new TrainingOptions { BatchSize = 16 }).Untrained(ml.View(SmallCorpus.Make(32, 1)));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+
+        static float[] Row(SentenceEmbeddingTransformer encoder, string token)
+            => ((TextTransformerModule)encoder.Weights.Module).TokenVectors[encoder.Weights.Tokenizer!.Vocabulary.Find(token, "word")].data<float>().ToArray();
     }
 
     private static SentenceEmbeddingTransformer Fit(TextEncoder encoder, string[] texts)

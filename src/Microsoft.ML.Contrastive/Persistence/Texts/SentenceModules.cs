@@ -5,7 +5,7 @@ namespace Microsoft.ML.Contrastive;
 /// <summary>What sentence-transformers puts behind the transformer (modules.json), read into the shape and written from it.</summary>
 internal static class SentenceModules
 {
-    public const string List = "modules.json", BertConfig = "sentence_bert_config.json";
+    public const string List = "modules.json", BertConfig = "sentence_bert_config.json", Config = "config_sentence_transformers.json";
 
     private static readonly (string Key, TextPooling Mode)[] s_flags =
     [
@@ -29,9 +29,10 @@ internal static class SentenceModules
     /// <param name="modules">modules.json.</param>
     /// <param name="open">A file of the folder as JSON.</param>
     /// <param name="readTransformer">The transformer's shape, from its subfolder.</param>
+    /// <param name="hasPrompt">Whether something stands before every text, which all poolings here take in.</param>
     /// <returns>The whole shape, the subfolders of the transformer and of the dense layer, which may be null, and what each token weighs, null where all weigh the same.</returns>
     /// <exception cref="InvalidDataException">A module that is not supported: none may be left out.</exception>
-    public static (TextTransformer Shape, string TransformerFolder, string? DenseFolder, float[]? TokenWeights) Read(JsonPart modules, Func<string, JsonPart> open, Func<string, TextTransformer> readTransformer)
+    public static (TextTransformer Shape, string TransformerFolder, string? DenseFolder, float[]? TokenWeights) Read(JsonPart modules, Func<string, JsonPart> open, Func<string, TextTransformer> readTransformer, bool hasPrompt)
     {
         TextTransformer? shape = null;
         bool isPooled = false;
@@ -54,7 +55,7 @@ internal static class SentenceModules
                     shape = shape with { WeighsTokens = true };
                     break;
                 case "Pooling" when shape is not null && !isPooled:
-                    (isPooled, shape) = (true, shape with { Pooling = Pooling(open(Path(folder, "config.json"))) });
+                    (isPooled, shape) = (true, shape with { Pooling = Pooling(open(Path(folder, "config.json")), hasPrompt) });
                     break;
                 case "Dense" when isPooled && dense is null && !shape!.Normalizes:
                     (dense, shape) = (folder, Dense(open(Path(folder, "config.json")), shape));
@@ -114,8 +115,36 @@ internal static class SentenceModules
             throw new NotSupportedException($"The dense layer's activation {shape.DenseActivation} can't be written.");
     }
 
-    private static TextPooling Pooling(JsonPart config)
+    /// <summary>The prompt that stands before every text unless another is asked for; empty where there is none.</summary>
+    /// <param name="config"><see cref="Config"/>.</param>
+    public static string DefaultPrompt(JsonPart config)
     {
+        if (config.Text("default_prompt_name") is not { } name)
+            return "";
+        string prompt = config["prompts"].Text(name) ?? throw config.Unknown($"default_prompt_name {Printable.Quote(name)} that is none of its prompts");
+        return prompt.Length <= TextInput.LongestPrompt ? prompt : throw config.Unknown($"default prompt of {prompt.Length} characters, more than {TextInput.LongestPrompt}");
+    }
+
+    /// <summary>What <see cref="DefaultPrompt"/> reads.</summary>
+    /// <param name="prompt">May be empty.</param>
+    /// <param name="library">What wrote it, with its version.</param>
+    public static object WriteConfig(string prompt, string library)
+    {
+        const string name = "default";
+        var prompts = new Dictionary<string, string>();
+        if (prompt.Length > 0)
+            prompts.Add(name, prompt);
+        return new Dictionary<string, object?>
+        {
+            ["__version__"] = new Dictionary<string, string> { ["contrastiveml"] = library }, ["model_type"] = "SentenceTransformer",
+            ["prompts"] = prompts, ["default_prompt_name"] = prompt.Length > 0 ? name : null, ["similarity_fn_name"] = "cosine",
+        };
+    }
+
+    private static TextPooling Pooling(JsonPart config, bool hasPrompt)
+    {
+        if (hasPrompt && !config.Flag("include_prompt", true))
+            throw config.Unknown("include_prompt, which is false, with a default prompt,");
         if (config.Has("pooling_mode"))
         {
             JsonPart mode = config["pooling_mode"];

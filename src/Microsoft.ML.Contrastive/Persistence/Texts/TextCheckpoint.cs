@@ -29,6 +29,7 @@ internal sealed class TextCheckpoint
         _usesPooler = source.UsesPooler;
         _transformerFolder = "";
         string modelType = "";
+        JsonPart? lowers = null;
         if (!Directory.Exists(_folder))
             throw new InvalidDataException($"The folder {_folder} does not exist: give the folder that has config.json and model.safetensors.");
         try
@@ -39,7 +40,10 @@ internal sealed class TextCheckpoint
             else if (_usesPooler)
                 throw new InvalidDataException($"{In(SentenceModules.List)} says how texts become vectors: leave TextFolder.UsesPooler out.");
             else
-                (Shape, _transformerFolder, _denseFolder, _tokenWeights) = SentenceModules.Read(modules.Value, Required, ReadTransformer);
+            {
+                Prompt = Optional(SentenceModules.Config) is { } config ? SentenceModules.DefaultPrompt(config) : "";
+                (Shape, _transformerFolder, _denseFolder, _tokenWeights) = SentenceModules.Read(modules.Value, Required, ReadTransformer, hasPrompt: Prompt.Length > 0);
+            }
             if (_usesPooler)
                 Shape = Shape with { Pooling = TextPooling.Cls, DenseSize = Shape.Width, DenseActivation = TextActivation.Tanh };
             if (source.Pooling is { } pooling)
@@ -49,6 +53,8 @@ internal sealed class TextCheckpoint
                     : throw new InvalidDataException($"{_folder} has positions for {Shape.Positions - Shape.PositionOffset} tokens, fewer than TextFolder.TokenLimit {limit}.");
             Shape.Validate();
             Tokenizer = TokenizerFiles.ReadFolder(Path.Combine(_folder, _transformerFolder));
+            if (lowers is { } settings)
+                Tokenizer = Lower(Tokenizer, settings);
         }
         catch (ArgumentException error)
         {
@@ -62,8 +68,13 @@ internal sealed class TextCheckpoint
         {
             (modelType, TextTransformer shape) = TextConfig.Read(Required(Join(folder, TextConfig.File)));
             int limit = Math.Min(shape.TokenLimit, 4096);
-            if (Optional(Join(folder, SentenceModules.BertConfig)) is { } settings && settings.Has("max_seq_length"))
-                limit = Math.Min(limit, settings.Whole("max_seq_length"));
+            if (Optional(Join(folder, SentenceModules.BertConfig)) is { } bert)
+            {
+                if (bert.Has("max_seq_length"))
+                    limit = Math.Min(limit, bert.Whole("max_seq_length"));
+                if (bert.Flag("do_lower_case", false))
+                    lowers = bert;
+            }
             return shape with { TokenLimit = limit };
         }
     }
@@ -71,6 +82,9 @@ internal sealed class TextCheckpoint
     public TextTransformer Shape { get; }
 
     public Tokenizer Tokenizer { get; }
+
+    /// <summary>Stands before every text, unless the user says otherwise; empty for nothing.</summary>
+    public string Prompt { get; } = "";
 
     /// <summary>Copies the folder's weights into a network of <see cref="Shape"/>; a dense layer that a method put behind it keeps its random ones.</summary>
     /// <exception cref="InvalidDataException">A tensor is missing, too many or of another shape; all are named.</exception>
@@ -126,6 +140,14 @@ internal sealed class TextCheckpoint
                     targets[wanted[entry.Name]].copy_(value);
         }
     }
+
+    /// <summary>The tokenizer behind Python's lower(), as do_lower_case asks for.</summary>
+    private static Tokenizer Lower(Tokenizer tokenizer, JsonPart settings) => tokenizer switch
+    {
+        WordPiece { Settings: { LowerCase: false } cased } => new WordPiece(tokenizer.Vocabulary, cased with { LowerCase = true, StripAccents = cased.Strips }, tokenizer.Specials),
+        WordPiece or ClipBpe => tokenizer,
+        _ => throw settings.Unknown("do_lower_case, which is true, with a tokenizer that keeps upper case,"),
+    };
 
     private JsonPart Required(string name)
         => Optional(name) ?? throw new InvalidDataException($"{In(name)} does not exist: the folder is not whole, or not a model of Hugging Face or sentence-transformers.");

@@ -15,10 +15,11 @@ internal static class TextFolderWriter
     /// <param name="shape">The network's.</param>
     /// <param name="tokenizer">Its own.</param>
     /// <param name="module">The network.</param>
+    /// <param name="prompt">What stands before every text; may be empty.</param>
     /// <param name="library">What wrote it, with its version.</param>
     /// <exception cref="IOException">The folder is not empty, or can't be written.</exception>
     /// <exception cref="NotSupportedException">The shape has something that the format has no place for.</exception>
-    public static void Write(string folder, TextTransformer shape, Tokenizer tokenizer, nn.Module module, string library)
+    public static void Write(string folder, TextTransformer shape, Tokenizer tokenizer, nn.Module module, string prompt, string library)
     {
         SentenceModules.CheckWritable(shape);
         string full = Path.GetFullPath(folder), temporary = $"{full}.{Guid.NewGuid():N}{AtomicFile.TemporaryExtension}";
@@ -31,11 +32,7 @@ internal static class TextFolderWriter
             Json(TextConfig.File, TextConfig.Write(shape, tokenizer.PaddingId));
             foreach ((string path, object content) in SentenceModules.Write(shape, tokenizer.Vocabulary, ((TextTransformerModule)module).TokenWeights?.data<float>().ToArray()))
                 Json(path, content);
-            Json("config_sentence_transformers.json", new Dictionary<string, object?>
-            {
-                ["__version__"] = new Dictionary<string, string> { ["contrastiveml"] = library }, ["model_type"] = "SentenceTransformer",
-                ["prompts"] = new Dictionary<string, string>(), ["default_prompt_name"] = null, ["similarity_fn_name"] = "cosine",
-            });
+            Json(SentenceModules.Config, SentenceModules.WriteConfig(prompt, library));
             Weights(TextCheckpoint.Weights, Encoder(shape, module));
             if (shape.DenseSize is not null)
                 Weights($"2_Dense/{TextCheckpoint.Weights}", module.state_dict().Where(entry => TextNames.IsDense(entry.Key)).Select(entry => ("linear." + entry.Key["dense.".Length..], entry.Value)));
