@@ -22,7 +22,7 @@ public sealed class FineTuneEstimator : IEstimator<ImageClassifierTransformer>
     /// <summary>All settings of the estimator.</summary>
     public sealed record Options
     {
-        /// <summary>The pretrained encoder, by any method, of any kind; of a CLIP <see cref="ImageTextTransformer.AsImageEncoder"/>.</summary>
+        /// <summary>The pretrained encoder of pictures in one column, by any method; of a CLIP <see cref="ImageTextTransformer.AsImageEncoder"/>.</summary>
         public required ContrastivePretrainTransformer Encoder { get; init; }
 
         /// <summary>Name of the column of labels, a key. Rows without one are left out. The default value is "Label".</summary>
