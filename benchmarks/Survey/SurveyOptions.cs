@@ -10,7 +10,7 @@ internal sealed record SurveyOptions
     public const string Help = """
         Usage: dotnet run -c Release --project benchmarks -- survey --out FOLDER [options]
           --methods A,B             default: raw, untrained, frozen and every method of the library
-          --epochs N                passes over the training pictures, twice as many for BYOL, SimSiam and InstDisc, a quarter for CPC; the default is 10
+          --epochs N                passes over the training pictures, twice as many for BYOL and InstDisc, three times for SimSiam, a quarter for CPC; the default is 10
           --minutes-per-method N    instead: as many steps as N minutes have, by 20 timed steps
           --seeds N                 runs of each method, with seeds 1 to N; the default is 1
           --precision P             single, the default, or bfloat16
