@@ -45,6 +45,14 @@ public sealed class EnduranceTests : IDisposable
     }
 
     [Fact]
+    public void Of_no_method_do_tensors_or_memory_grow()
+    {
+        string[] others = [.. Benchmarks.AllMethods.ByName.Keys.Where(name => name != nameof(MoCoV2))];
+        string output = Run("memory", "--methods", string.Join(',', others), "--steps", "300", "--batches", "1000");
+        Assert.All(others, name => Assert.Contains(name, output, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void A_disk_that_fills_up_leaves_the_last_good_checkpoint_and_the_run_goes_on_from_it()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "The limit on a file's size is set by a Linux shell.");
