@@ -146,7 +146,7 @@ internal sealed class SentenceData
         {
             string[] fields = line.Item.Split('\t');
             int score = fields.Length >= 7 ? 4 : 0;
-            if (line.Index == 0 && fields.Length >= score + 3 && fields[score].Any(char.IsLetter) && !fields[score].Any(char.IsDigit))
+            if (line.Index == 0 && fields.Length >= score + 3 && fields[score].Contains("score", StringComparison.OrdinalIgnoreCase))
                 return []; // a line of names
             return fields.Length >= score + 3 && double.TryParse(fields[score], NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value)
                 ? [new ScoredPair(fields[score + 1], fields[score + 2], value)]

@@ -74,8 +74,8 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         /// <summary>What is done with texts that are null, empty or blank. The default value is <see cref="EmptyTexts.Encode"/>.</summary>
         public EmptyTexts EmptyTexts { get; init; }
 
-        /// <summary>Stands before every text, in Fit and in Transform: "query: " for instance, where a published model was trained with it. The default value is empty: the one that an earlier encoder or a folder's default_prompt_name has, or none.</summary>
-        public string Prompt { get; init; } = "";
+        /// <summary>Stands before every text, in Fit and in Transform: "query: " for instance, where a published model was trained with it. Empty for none. Null, the default: the one that an earlier encoder or a folder's default_prompt_name has, or none.</summary>
+        public string? Prompt { get; init; }
 
         /// <summary>
         /// Height and width of a view, and of what Transform feeds the network, in pixels. Null: the column's own size where its
@@ -118,7 +118,6 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
         options.Method.Validate(options.Training.BatchSize);
         if (!Enum.IsDefined(options.EmptyTexts))
             throw new ArgumentOutOfRangeException(nameof(options.EmptyTexts), options.EmptyTexts, "Choose EmptyTexts.Encode or EmptyTexts.Fail.");
-        ArgumentNullException.ThrowIfNull(options.Prompt, nameof(options.Prompt));
         if (options.Kind != ColumnKind.Texts && (options.PositiveColumnName ?? options.NegativeColumnName ?? options.LabelColumnName) is not null)
             throw new ArgumentException($"{options.Method.GetType().Name} takes no columns of positives, negatives or labels: leave them out, or choose new SimCse() for texts.", nameof(options.PositiveColumnName));
         ColumnExamples.Check(options);

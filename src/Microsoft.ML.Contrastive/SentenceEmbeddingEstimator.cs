@@ -49,7 +49,7 @@ public sealed class SentenceEmbeddingEstimator : IEstimator<SentenceEmbeddingTra
         public EmptyTexts EmptyTexts { get; init; }
 
         /// <inheritdoc cref="ContrastivePretrainEstimator.Options.Prompt"/>
-        public string Prompt { get; init; } = "";
+        public string? Prompt { get; init; }
 
         /// <summary>Rows that the fitted transformer reads ahead, 1 to 65,536; of these, texts of like length are computed together. The default value is 256.</summary>
         public int TransformBatchSize { get; init; } = 256;
@@ -126,7 +126,7 @@ public sealed class SentenceEmbeddingEstimator : IEstimator<SentenceEmbeddingTra
         if (warning is not null)
             channel.Warning(warning);
         var column = new TextColumn(input.Schema, _options.Input);
-        TextStart start = TextStart.Create(_options.Encoder, () => new ColumnReading(_host, channel, _options.Training).Texts(input, [column]));
+        TextStart start = TextStart.Create(_options.Encoder, () => new ColumnReading(_host, channel, _options.Training).Texts(input, [column]).Select(text => _options.Prompt + text));
         TextInput texts = start.Input(_options.EmptyTexts, _options.Prompt);
         nn.Module<Tensor, Tensor> module = texts.CreateModule(ContextSettings.Seed(_environment) ?? 0);
         try

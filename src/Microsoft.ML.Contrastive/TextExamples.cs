@@ -34,7 +34,7 @@ internal sealed class TextExamples : Examples
             throw new ArgumentException($"A {options.Training.Monitor.GetType().Name} watches no training on texts: choose a SimilarityMonitor, or measure with mlContext.Representation() afterwards.", nameof(options.Training.Monitor));
         if (options.NegativeColumnName is not null && options.PositiveColumnName is null)
             throw new ArgumentException("A hard negative stands beside a positive: set PositiveColumnName too.", nameof(options.PositiveColumnName));
-        if (options.Prompt.Length > TextInput.LongestPrompt)
+        if (options.Prompt?.Length > TextInput.LongestPrompt)
             throw new ArgumentException($"The prompt has {options.Prompt.Length} characters; {TextInput.LongestPrompt} are the most.", nameof(options.Prompt));
         ((TextMethod)options.Method).CheckTexts(ColumnNames(options).Count, hasLabels: options.LabelColumnName is not null);
         if (options.Encoder is { } encoder && encoder is not TextEncoder)
@@ -52,7 +52,7 @@ internal sealed class TextExamples : Examples
         KeyLabelColumn? label = options.LabelColumnName is null ? null : new KeyLabelColumn(input.Schema, options.LabelColumnName, isNeeded: true);
         TextStart start = earlier is { Tokenizer: { } tokenizer, Manifest.Input: TextInput text }
             ? new TextStart(text.Encoder, tokenizer, null) { Prompt = text.Prompt }
-            : TextStart.Create((TextEncoder?)options.Encoder ?? TextEncoder.Small(), () => reading.Texts(input, columns));
+            : TextStart.Create((TextEncoder?)options.Encoder ?? TextEncoder.Small(), () => reading.Texts(input, columns).Select(text => options.Prompt + text));
         start = start.For((TextMethod)options.Method, columns.Length);
         TextInput texts = start.Input(options.EmptyTexts, options.Prompt);
         var store = new TokenStore(new ByteStore(options.Training.MemoryBudget, options.Training.ScratchFolder));

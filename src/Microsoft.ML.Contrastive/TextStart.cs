@@ -19,8 +19,8 @@ internal sealed record TextStart(TextEncoder Encoder, Tokenizer Tokenizer, Actio
 
     /// <summary>How texts come to it.</summary>
     /// <param name="emptyTexts">What is done with blank ones.</param>
-    /// <param name="prompt">The user's; empty for its own.</param>
-    public TextInput Input(EmptyTexts emptyTexts, string prompt) => new() { Encoder = Encoder, EmptyTexts = emptyTexts, Prompt = prompt.Length > 0 ? prompt : Prompt };
+    /// <param name="prompt">The user's; null for its own.</param>
+    public TextInput Input(EmptyTexts emptyTexts, string? prompt) => new() { Encoder = Encoder, EmptyTexts = emptyTexts, Prompt = prompt ?? Prompt };
 
     /// <param name="chosen">The user's.</param>
     /// <param name="texts">What a vocabulary or word counts are learned from, if any are.</param>

@@ -197,6 +197,7 @@ public sealed class ZeroShotClipTransformer : NetworkTransformer
             {
                 Pictures = IsActive(Output.PredictedLabel, activeOutput) ? new NetworkWorker(network, input, _column, slots, _owner.Labels.Count, logits) : null,
                 Label = IsActive(Output.Label, activeOutput) ? _label!.CreateReader(input) : null,
+                EndLabels = IsActive(Output.Label, activeOutput) ? _label!.End : null,
                 Boxes = IsActive(Output.BoxLabels, activeOutput)
                     ? new BoxWorker(network, _pictures, _column.Pictures, _boxes!, input, _owner._classes, slots, logits) : null,
             };
@@ -216,6 +217,8 @@ public sealed class ZeroShotClipTransformer : NetworkTransformer
         public NetworkWorker? Pictures { get; init; }
 
         public ZeroShotLabelReader? Label { get; init; }
+
+        public Func<string?>? EndLabels { get; set; }
 
         public BoxWorker? Boxes { get; init; }
 
@@ -246,8 +249,9 @@ public sealed class ZeroShotClipTransformer : NetworkTransformer
 
         public void Dispose()
         {
-            if (Label?.Warning is { } warning)
+            if (EndLabels?.Invoke() is { } warning)
                 owner.Log(channel => channel.Warning(warning));
+            EndLabels = null;
             Pictures?.Dispose();
             classVectors.Dispose();
         }

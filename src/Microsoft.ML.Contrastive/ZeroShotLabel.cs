@@ -8,6 +8,8 @@ internal sealed class ZeroShotLabel
     private readonly DataViewSchema.Column _column;
     private readonly Dictionary<string, int> _keys;
     private readonly int[]? _ofKeys;
+    private long _labels, _unknown;
+    private int _readers;
 
     /// <exception cref="ArgumentException">The column is neither text nor a key of text.</exception>
     public ZeroShotLabel(DataViewSchema.Column column, IReadOnlyList<string> classes)
@@ -36,11 +38,12 @@ internal sealed class ZeroShotLabel
     /// <summary>Reads the rows' keys.</summary>
     public ZeroShotLabelReader CreateReader(DataViewRow row)
     {
+        Interlocked.Increment(ref _readers);
         if (_ofKeys is { } known)
         {
             ValueGetter<uint> getKey = row.GetGetter<uint>(row.Schema[Index]);
             uint key = 0;
-            return new(Name, () =>
+            return new(this, () =>
             {
                 getKey(ref key);
                 return key == 0 ? null : key < known.Length ? known[key] : 0;
@@ -49,34 +52,48 @@ internal sealed class ZeroShotLabel
         ValueGetter<ReadOnlyMemory<char>> getText = row.GetGetter<ReadOnlyMemory<char>>(row.Schema[Index]);
         Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> keys = _keys.GetAlternateLookup<ReadOnlySpan<char>>();
         ReadOnlyMemory<char> text = default;
-        return new(Name, () =>
+        return new(this, () =>
         {
             getText(ref text);
             return text.IsEmpty ? null : keys.TryGetValue(text.Span, out int place) ? place : 0;
         });
     }
 
+    /// <param name="key">What a reader read.</param>
+    public void Count(int? key)
+    {
+        if (key is null)
+            return;
+        Interlocked.Increment(ref _labels);
+        if (key == 0)
+            Interlocked.Increment(ref _unknown);
+    }
+
+    /// <summary>Ends a reader; a cursor has two.</summary>
+    /// <returns>With the last of them, what to say of labels that are none of the classes: measures would leave their rows out. Null where all are.</returns>
+    public string? End()
+    {
+        if (Interlocked.Decrement(ref _readers) > 0)
+            return null;
+        long labels = Interlocked.Exchange(ref _labels, 0), unknown = Interlocked.Exchange(ref _unknown, 0);
+        return unknown == 0 ? null
+            : $"{(unknown == labels ? "None" : $"{unknown}")} of the {labels} labels in column '{Name}' {(unknown == labels ? "is one" : "are none")} of the classes: they count as missing, and measures leave their rows out. Labels must be spelt as the classes are; WithLabels changes the classes, not the column.";
+    }
+
     private static ArgumentException Wrong(string name, string type)
         => new($"Column '{name}' is {type}: expected labels as text, or as a key of text as MapValueToKey makes it.", nameof(name));
 }
 
-/// <summary>One pass over a column of true labels.</summary>
-/// <param name="column">Its name.</param>
+/// <summary>One reader of a column of true labels.</summary>
+/// <param name="label">The column, which counts for all its readers.</param>
 /// <param name="read">The current row's key, from 1; 0 for a label that is none of the classes, null where there is no label.</param>
-internal sealed class ZeroShotLabelReader(string column, Func<int?> read)
+internal sealed class ZeroShotLabelReader(ZeroShotLabel label, Func<int?> read)
 {
-    private long _labels, _unknown;
-
-    /// <summary>What to say of the rows read so far where labels are none of the classes: measures would leave these rows out. Null where all are.</summary>
-    public string? Warning => _unknown == 0 ? null
-        : $"{(_unknown == _labels ? "None" : $"{_unknown}")} of the {_labels} labels in column '{column}' {(_unknown == _labels ? "is one" : "are none")} of the classes: they count as missing, and measures leave their rows out. Labels must be spelt as the classes are; WithLabels changes the classes, not the column.";
-
     /// <summary>The current row's key, from 1; 0 for a label that is none of the classes or missing.</summary>
     public int Read()
     {
         int? key = read();
-        _labels += key is null ? 0 : 1;
-        _unknown += key == 0 ? 1 : 0;
+        label.Count(key);
         return key ?? 0;
     }
 }

@@ -94,6 +94,7 @@ public sealed record TextTransformer : TextEncoder
     public TextPooling Pooling { get; init; } = TextPooling.Mean;
 
     /// <summary>Whether tokens have a weight each in the mean, which <see cref="RarityWeight"/> or a folder gives; only with <see cref="TextPooling.Mean"/>. The default value is false.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] // checkpoints of before have it not
     public bool WeighsTokens { get; init; }
 
     /// <summary>Width of a dense layer behind the pooling, 1 to 4,096. Null, the default, for none.</summary>

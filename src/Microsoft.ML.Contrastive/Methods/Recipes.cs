@@ -74,6 +74,7 @@ public sealed record Lars : OptimizerSettings
     public double TrustCoefficient { get; init; } = 0.001;
 
     /// <summary>True: each step's rate goes into the momentum with its gradient, as in SimCLR's TensorFlow code; the two differ where the rate changes. The default value is false.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] // checkpoints of before have it not
     public bool RateInMomentum { get; init; }
 
     internal override void Validate()

@@ -231,6 +231,11 @@ public sealed class ZeroShotClipTests : IDisposable
         Assert.Equal(2, messages.Count(message => message.Contains("None of the 3 labels in column 'Label' is one of the classes", StringComparison.Ordinal)));
         rows[1].Label = s_labels[0] + "s";
         Assert.Equal([1u, 0u, 1u], classifier.Transform(_ml.Data.LoadFromEnumerable(rows)).GetColumn<uint>("Label"));
+        CaptionedPicture[] many = ToyClip.Rows(150); // more than one of a cursor's two readers takes at once
+        foreach ((int index, CaptionedPicture row) in many.Index())
+            row.Label = index < 64 ? "none" : s_labels[0];
+        Assert.Equal(86, classifier.Transform(_ml.Data.LoadFromEnumerable(many)).GetColumn<uint>("Label").Count(key => key == 1));
+        Assert.Single(messages, message => message.Contains("64 of the 150 labels in column 'Label' are none of the classes", StringComparison.Ordinal));
         Assert.Single(messages, message => message.Contains("1 of the 3 labels in column 'Label' are none of the classes", StringComparison.Ordinal));
     }
 

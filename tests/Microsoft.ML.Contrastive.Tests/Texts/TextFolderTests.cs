@@ -189,6 +189,9 @@ public sealed class TextFolderTests : IDisposable
         var options = new SentenceEmbeddingEstimator.Options { OutputColumnName = "Features", InputColumnName = "Text", Encoder = TextEncoder.FromFolder(_folder), Prompt = "a " };
         using (SentenceEmbeddingTransformer own = ml.Transforms.SentenceEmbedding(options).Fit(ml.View(SmallCorpus.Make(2, 1))))
             AssertSame(cased.Embed(["a cat sat"], Token), own.Embed(["cat sat"], Token));
+        var bare = new SentenceEmbeddingEstimator.Options { OutputColumnName = "Features", InputColumnName = "Text", Encoder = TextEncoder.FromFolder(_folder), Prompt = "" };
+        using (SentenceEmbeddingTransformer none = ml.Transforms.SentenceEmbedding(bare).Fit(ml.View(SmallCorpus.Make(2, 1))))
+            AssertSame(cased.Embed(["cat sat"], Token), none.Embed(["cat sat"], Token));
 
         WriteJson("1_Pooling/config.json", new JsonObject { ["pooling_mode_mean_tokens"] = true, ["include_prompt"] = false });
         Refused("include_prompt");

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -40,6 +41,7 @@ public abstract record MomentumContrast : ContrastiveMethod
     /// True: each view is once query and once key, both directions are compared with the queue as it was before the step, their losses averaged, and both views' keys enter it
     /// (the authors' demo on CIFAR-10). A step takes twice the time. The default value is false, the paper's.
     /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] // checkpoints of before have it not
     public bool Symmetric { get; init; }
 
     /// <summary>The views of both sides as published.</summary>

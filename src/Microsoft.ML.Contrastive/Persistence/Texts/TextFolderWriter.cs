@@ -30,7 +30,7 @@ internal static class TextFolderWriter
             Directory.CreateDirectory(temporary);
             TokenizerFiles.Write(tokenizer, (name, bytes) => File.WriteAllBytes(Path.Combine(temporary, name), bytes));
             Json(TextConfig.File, TextConfig.Write(shape, tokenizer.PaddingId));
-            foreach ((string path, object content) in SentenceModules.Write(shape, tokenizer.Vocabulary, ((TextTransformerModule)module).TokenWeights?.data<float>().ToArray()))
+            foreach ((string path, object content) in SentenceModules.Write(shape, tokenizer.Vocabulary, TokenWeights(module)))
                 Json(path, content);
             Json(SentenceModules.Config, SentenceModules.WriteConfig(prompt, library));
             Weights(TextCheckpoint.Weights, Encoder(shape, module));
@@ -59,6 +59,12 @@ internal static class TextFolderWriter
             write(stream);
             stream.Flush(flushToDisk: true);
         }
+    }
+
+    private static float[]? TokenWeights(nn.Module module)
+    {
+        using Tensor? weights = ((TextTransformerModule)module).TokenWeights?.cpu();
+        return weights?.data<float>().ToArray();
     }
 
     /// <summary>The transformer's tensors under the names of its kind. BERT's code wants a table of types, of which zeros change nothing.</summary>

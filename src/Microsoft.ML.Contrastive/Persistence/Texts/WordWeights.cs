@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Microsoft.ML.Contrastive;
 
 /// <summary>What each token weighs in the mean, as sentence-transformers' module WordWeights keeps it: a vocabulary in the order of its ids, and weights by token.</summary>
@@ -12,13 +14,15 @@ internal static class WordWeights
         JsonPart[] tokens = [.. config["vocab"].Items()];
         if (tokens.Length == 0 || tokens.Length > count)
             throw config.Unknown($"vocab of {tokens.Length} tokens for a model of {count}");
-        JsonPart given = config["word_weights"];
-        float unknown = Weight(config, "unknown_word_weight", 1);
+        var given = new Dictionary<string, float>(StringComparer.Ordinal);
+        foreach ((string name, JsonPart part) in config["word_weights"].Properties())
+            given[name] = Weight(part);
+        float unknown = config.Has("unknown_word_weight") ? Weight(config["unknown_word_weight"]) : 1;
         float[] weights = [.. Enumerable.Repeat(1f, count)];
         foreach ((int id, JsonPart token) in tokens.Index())
         {
-            string word = token.AsText(), lower = word.ToLowerInvariant();
-            weights[id] = given.Has(word) ? Weight(given, word, 1) : Weight(given, lower, unknown); // theirs looks for both
+            string word = token.AsText();
+            weights[id] = given.TryGetValue(word, out float weight) || given.TryGetValue(word.ToLowerInvariant(), out weight) ? weight : unknown; // theirs looks for both
         }
         return weights;
     }
@@ -34,7 +38,7 @@ internal static class WordWeights
         return new Dictionary<string, object> { ["vocab"] = tokens, ["word_weights"] = byToken, ["unknown_word_weight"] = 1 };
     }
 
-    private static float Weight(JsonPart part, string name, float standard)
-        => (float)part.Number(name, standard) is >= 0 and < float.PositiveInfinity and var weight ? weight
-            : throw part.Unknown($"weight of {Printable.Quote(name)} that is not from 0 upwards");
+    private static float Weight(JsonPart part)
+        => part.Element.ValueKind == JsonValueKind.Number && (float)part.Element.GetDouble() is >= 0 and < float.PositiveInfinity and var weight ? weight
+            : throw part.Unknown($"weight of {Printable.Quote(part.Place)} that is not from 0 upwards");
 }
