@@ -203,7 +203,7 @@ internal sealed class ClipBenchmark
     }
 
     private void ZeroShot(string task, CaptionedPictures pictures, ImageTextTransformer model, CaptionedRow[] rows, string[] classes, ClipRun run)
-        => ZeroShot(task, pictures, model, rows, classes, [.. rows.Select(row => new[] { Array.IndexOf(classes, row.Label) })], run, PromptTemplates.Photos);
+        => ZeroShot(task, pictures, model, rows, classes, ZeroShotRanks.OwnClass(rows, classes), run, PromptTemplates.Photos);
 
     /// <summary>Which word belongs to a picture: by the word alone, and by sentences about it.</summary>
     private void ZeroShot(string task, CaptionedPictures pictures, ImageTextTransformer model, CaptionedRow[] rows, string[] classes, int[][] rights, ClipRun run, PromptTemplates ensemble)

@@ -7,7 +7,10 @@ internal static class ZeroShotRanks
 {
     /// <summary>The rank of each row's own class among all, from 1; classes that are equally near count against it.</summary>
     public static long[] Of(MLContext ml, CaptionedPictures pictures, ImageTextTransformer model, CaptionedRow[] rows, string[] classes, PromptTemplates prompts)
-        => Of(ml, pictures, model, rows, classes, [.. rows.Select(row => new[] { Array.IndexOf(classes, row.Label) })], prompts);
+        => Of(ml, pictures, model, rows, classes, OwnClass(rows, classes), prompts);
+
+    /// <summary>The place of each row's own class, which alone is right.</summary>
+    public static int[][] OwnClass(CaptionedRow[] rows, string[] classes) => [.. rows.Select(row => new[] { Array.IndexOf(classes, row.Label) })];
 
     /// <inheritdoc cref="Of(MLContext, CaptionedPictures, ImageTextTransformer, CaptionedRow[], string[], PromptTemplates)"/>
     /// <param name="rights">The places in <paramref name="classes"/> of what is right for each row, one or more; the best of them counts.</param>

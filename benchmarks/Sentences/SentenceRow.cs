@@ -1,16 +1,8 @@
-using System.Text.Json;
-using System.Text.Json.Serialization;
-
 namespace Microsoft.ML.Contrastive.Benchmarks;
 
 /// <summary>One method with one seed, as it lies in its own file and in sentences.json.</summary>
-internal sealed record SentenceRow
+internal sealed record SentenceRow : IKeptRun
 {
-    private static readonly JsonSerializerOptions s_json = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.CamelCase, WriteIndented = true, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
-    };
-
     public required string Method { get; init; }
 
     public required int Seed { get; init; }
@@ -41,31 +33,4 @@ internal sealed record SentenceRow
 
     /// <summary>What all rows of one folder have in common.</summary>
     public required string Budget { get; init; }
-
-    public static string PathOf(string folder, string method, int seed) => Path.Combine(folder, "runs", FormattableString.Invariant($"{method}-{seed}.json"));
-
-    public static void WriteAll(string path, IReadOnlyList<SentenceRow> rows) => AtomicFile.Write(path, stream => JsonSerializer.Serialize(stream, rows, s_json));
-
-    /// <summary>The row that is kept there, or null; one without a result does not count.</summary>
-    /// <exception cref="BenchmarkException">It had another budget, or is no row.</exception>
-    public static SentenceRow? Read(string folder, string method, int seed, string budget) => PathOf(folder, method, seed) is var path && File.Exists(path) ? Read(path, budget) : null;
-
-    /// <summary>All rows that are kept, of this call or of earlier ones.</summary>
-    /// <exception cref="BenchmarkException">One had another budget, or is no row.</exception>
-    public static IEnumerable<SentenceRow> ReadAll(string folder, string budget) => Directory.GetFiles(Path.Combine(folder, "runs"), "*.json").Select(path => Read(path, budget));
-
-    private static SentenceRow Read(string path, string budget)
-    {
-        try
-        {
-            SentenceRow row = JsonSerializer.Deserialize<SentenceRow>(File.ReadAllBytes(path), s_json)!;
-            return row.Budget == budget ? row : throw new BenchmarkException($"{path} is a run of {row.Budget}, not of {budget}: give another --out, or delete it.");
-        }
-        catch (JsonException error)
-        {
-            throw new BenchmarkException($"{path} is no run of sentences: {error.Message}");
-        }
-    }
-
-    public void Write(string folder) => AtomicFile.Write(PathOf(folder, Method, Seed), stream => JsonSerializer.Serialize(stream, this, s_json));
 }

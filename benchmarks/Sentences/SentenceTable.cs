@@ -8,7 +8,7 @@ internal static class SentenceTable
 {
     public static void Write(SentencesOptions options, IReadOnlyList<SentenceRow> rows)
     {
-        SentenceRow.WriteAll(Path.Combine(options.Out, "sentences.json"), rows);
+        KeptRuns<SentenceRow>.WriteAll(Path.Combine(options.Out, "sentences.json"), rows);
         SentenceSummary[] table = [.. SentenceMethods.All.Select(method => (method, rows: rows.Where(row => row.Method == method.Name).ToArray())).Where(each => each.rows.Length > 0)
             .Select(each => new SentenceSummary(each.method, each.rows))];
         WriteText("sentences.md", Markdown(options, table));

@@ -24,19 +24,18 @@ internal static class Sentences
 
     private static void RunAll(SentencesOptions options, SentenceData data)
     {
-        string[] order = [.. SentenceMethods.Names];
-        SentenceRow[] rows = [.. SentenceRow.ReadAll(options.Out, options.Budget)];
+        SentenceRow[] rows = options.Runs.ReadAll(SentenceMethods.Names, []);
         var without = new List<SentenceRow>(); // a result: not kept
         foreach (int seed in Enumerable.Range(1, options.Seeds))
         {
             foreach (SentenceMethod method in SentenceMethods.All.Where(method => options.Methods.Contains(method.Name) && (seed == 1 || method.Draws)))
             {
-                SentenceRow? kept = SentenceRow.Read(options.Out, method.Name, seed, options.Budget);
+                SentenceRow? kept = options.Runs.Read(method.Name, seed);
                 SentenceRow row = kept ?? Make(options, data, method, seed);
                 Console.WriteLine($"{method.Name}, seed {seed}: {(kept is null ? "" : "kept, ")}{SentenceTable.Line(row)}");
                 if (row.NotApplicable is not null)
                     without.Add(row);
-                rows = [.. SentenceRow.ReadAll(options.Out, options.Budget).Concat(without).OrderBy(each => Array.IndexOf(order, each.Method)).ThenBy(each => each.Seed)];
+                rows = options.Runs.ReadAll(SentenceMethods.Names, without);
                 SentenceTable.Write(options, rows); // what is there can be read while the others run
             }
         }
@@ -56,7 +55,7 @@ internal static class Sentences
         {
             return row with { NotApplicable = missing.Message.ReplaceLineEndings(" ") }; // not kept: the file may be there next time
         }
-        row.Write(options.Out);
+        options.Runs.Write(row);
         return row;
     }
 }

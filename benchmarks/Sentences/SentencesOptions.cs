@@ -54,6 +54,8 @@ internal sealed record SentencesOptions
     /// <summary>What all rows of one folder have in common. Word vectors are not in it: rows that lacked them are made when they come.</summary>
     public string Budget => $"{(Steps is { } steps ? string.Create(CultureInfo.InvariantCulture, $"{steps} steps each") : Quick ? "a third of the length" : "the full length")}{(Precision == Precision.Single ? "" : $", {Precision}")}{(SortedBatches == 1 ? "" : string.Create(CultureInfo.InvariantCulture, $", {SortedBatches} batches sorted"))}; texts: {Corpus ?? "WordNet"}; pairs: {Sts ?? "STS-B dev"}; labels: {Classify ?? "WordNet's lexicographer files"}";
 
+    public KeptRuns<SentenceRow> Runs => new(Out, Budget, "sentences");
+
     /// <exception cref="BenchmarkException">An option is unknown or wrong, or a file that it names is missing.</exception>
     public static SentencesOptions Parse(string[] args)
     {

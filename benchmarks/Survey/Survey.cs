@@ -31,7 +31,9 @@ internal static class Survey
     private static int RunAll(SurveyOptions options, string[] args)
     {
         Directory.CreateDirectory(Path.Combine(options.Out, "runs"));
-        SurveyRow[] rows = SurveyRow.ReadAll(options);
+        KeptRuns<SurveyRow> runs = options.Runs;
+        string[] order = [SurveyOptions.Raw, SurveyOptions.Untrained, SurveyOptions.Frozen, .. AllMethods.ByName.Keys];
+        SurveyRow[] rows = runs.ReadAll(order, []);
         bool allEnded = true;
         foreach (int seed in Enumerable.Range(1, options.Seeds))
         {
@@ -39,7 +41,7 @@ internal static class Survey
             {
                 if (method == SurveyOptions.Raw && seed > 1)
                     continue; // pixels know no seed
-                SurveyRow? row = SurveyRow.Read(options, method, seed);
+                SurveyRow? row = runs.Read(method, seed);
                 string how = "kept";
                 if (row is null)
                 {
@@ -47,13 +49,13 @@ internal static class Survey
                     int exitCode = StartOne(method, seed, args);
                     if (exitCode == 2)
                         return 2; // what is wrong with the options or the pictures is wrong for all
-                    row = exitCode == 0 ? SurveyRow.Read(options, method, seed) : null;
+                    row = exitCode == 0 ? runs.Read(method, seed) : null;
                     how = $"ended with {exitCode}";
                 }
                 allEnded &= row is not null;
                 if (row is not null)
                 {
-                    rows = SurveyRow.ReadAll(options); // with those of other calls
+                    rows = runs.ReadAll(order, []); // with those of other calls
                     SurveyTable.Write(options, rows); // what is there can be read while the others run
                 }
                 Console.WriteLine($"{method}, seed {seed}: {(row is null || how == "kept" ? how + (row is null ? "" : ", ") : "")}{(row is null ? "" : SurveyTable.Line(row))}");

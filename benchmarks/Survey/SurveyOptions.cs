@@ -52,6 +52,8 @@ internal sealed record SurveyOptions
         CultureInfo.InvariantCulture,
         $"{(Minutes is { } minutes ? $"{minutes} minutes a method" : $"{Epochs} epochs")}{(Precision == Precision.Single ? "" : $", {Precision}")}; pictures: {(Images is null && Train is null ? "Fashion-MNIST" : $"{Images ?? $"{Train} and {Test}"}, up to {Size} pixels")}");
 
+    public KeptRuns<SurveyRow> Runs => new(Out, Budget, "the survey");
+
     /// <exception cref="BenchmarkException">An option is unknown or wrong.</exception>
     public static SurveyOptions Parse(string[] args)
     {

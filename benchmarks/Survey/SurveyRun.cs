@@ -25,7 +25,7 @@ internal sealed class SurveyRun(SurveyOptions options, string method, int seed)
             SurveyOptions.Untrained => Untrained(train, test),
             _ => Trained(train, test),
         };
-        row.Write(options);
+        options.Runs.Write(row);
     }
 
     /// <summary>

@@ -8,7 +8,7 @@ internal static class SurveyTable
 {
     public static void Write(SurveyOptions options, IReadOnlyList<SurveyRow> rows)
     {
-        SurveyRow.WriteAll(Path.Combine(options.Out, "survey.json"), rows);
+        KeptRuns<SurveyRow>.WriteAll(Path.Combine(options.Out, "survey.json"), rows);
         AtomicFile.Write(Path.Combine(options.Out, "survey.md"), stream => stream.Write(Encoding.UTF8.GetBytes(Markdown(options, rows))));
     }
 

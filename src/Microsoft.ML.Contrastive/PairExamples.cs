@@ -72,7 +72,7 @@ internal sealed class PairExamples : Examples
             : options.ImageShape is { } shape ? (shape.Height, shape.Width) : column.DeclaredSize;
         TextStart texts = before is not null ? new TextStart(before.Texts.Encoder, earlier!.Tokenizer!, null) { Prompt = before.Texts.Prompt }
             : pairs.TextStart is { } learned ? TextStart.Of(learned)
-            : TextStart.Create(chosen?.Text ?? ImageTextEncoder.SmallText, () => reading.Texts(input, [textColumn]).Select(text => options.Prompt + text));
+            : TextStart.Create(chosen?.Text ?? ImageTextEncoder.SmallText, options.Prompt, () => reading.Texts(input, [textColumn]));
         TextInput textInput = texts.Input(options.EmptyTexts, options.Prompt);
 
         var pictures = new ImageStore(column.Channels, options.Training.MemoryBudget, options.Training.ScratchFolder);

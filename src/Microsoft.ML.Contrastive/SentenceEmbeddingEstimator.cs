@@ -126,7 +126,7 @@ public sealed class SentenceEmbeddingEstimator : IEstimator<SentenceEmbeddingTra
         if (warning is not null)
             channel.Warning(warning);
         var column = new TextColumn(input.Schema, _options.Input);
-        TextStart start = TextStart.Create(_options.Encoder, () => new ColumnReading(_host, channel, _options.Training).Texts(input, [column]).Select(text => _options.Prompt + text));
+        TextStart start = TextStart.Create(_options.Encoder, _options.Prompt, () => new ColumnReading(_host, channel, _options.Training).Texts(input, [column]));
         TextInput texts = start.Input(_options.EmptyTexts, _options.Prompt);
         nn.Module<Tensor, Tensor> module = texts.CreateModule(ContextSettings.Seed(_environment) ?? 0);
         try

@@ -52,7 +52,7 @@ internal sealed class TextExamples : Examples
         KeyLabelColumn? label = options.LabelColumnName is null ? null : new KeyLabelColumn(input.Schema, options.LabelColumnName, isNeeded: true);
         TextStart start = earlier is { Tokenizer: { } tokenizer, Manifest.Input: TextInput text }
             ? new TextStart(text.Encoder, tokenizer, null) { Prompt = text.Prompt }
-            : TextStart.Create((TextEncoder?)options.Encoder ?? TextEncoder.Small(), () => reading.Texts(input, columns).Select(text => options.Prompt + text));
+            : TextStart.Create((TextEncoder?)options.Encoder ?? TextEncoder.Small(), options.Prompt, () => reading.Texts(input, columns));
         start = start.For((TextMethod)options.Method, columns.Length);
         TextInput texts = start.Input(options.EmptyTexts, options.Prompt);
         var store = new TokenStore(new ByteStore(options.Training.MemoryBudget, options.Training.ScratchFolder));

@@ -9,19 +9,18 @@ namespace Microsoft.ML.Contrastive;
 /// <param name="tokenizer">Its own.</param>
 /// <param name="name">The column's.</param>
 /// <param name="schema">Where it is.</param>
-/// <param name="cutTexts">Is told of texts that were too long when the last of the readers has ended: a cursor has two.</param>
+/// <param name="cutTexts">Is told of texts that were too long when the last of the readers has ended.</param>
 internal sealed class TextInputColumn(TextInput input, Tokenizer tokenizer, string name, DataViewSchema schema, CutTexts? cutTexts) : InputColumn
 {
     private readonly TextColumn _column = new(schema, name);
-    private long _texts, _cut;
-    private int _readers;
+    private readonly ReaderTally _cut = new();
 
     public override int Index => _column.Index;
 
     public override (InputBatch Batch, Func<int, long, bool> Read) CreateBatch(DataViewRow row, int slots)
     {
         Func<long, ReadOnlyMemory<char>> read = _column.CreateReader(row, input.EmptyTexts);
-        Interlocked.Increment(ref _readers);
+        _cut.Begin();
         var batch = new TextBatch(slots, End);
         var ids = new List<int>();
         return (batch, Read);
@@ -29,17 +28,15 @@ internal sealed class TextInputColumn(TextInput input, Tokenizer tokenizer, stri
         bool Read(int slot, long position)
         {
             ids.Clear();
-            if (input.Encode(tokenizer, read(position).Span, ids))
-                Interlocked.Increment(ref _cut);
-            Interlocked.Increment(ref _texts);
+            _cut.Count(input.Encode(tokenizer, read(position).Span, ids));
             batch.Put(slot, [.. ids]);
             return true;
         }
 
         void End()
         {
-            if (Interlocked.Decrement(ref _readers) == 0)
-                cutTexts?.Tell(Interlocked.Exchange(ref _cut, 0), Interlocked.Exchange(ref _texts, 0));
+            (long cut, long texts) = _cut.End();
+            cutTexts?.Tell(cut, texts);
         }
     }
 }

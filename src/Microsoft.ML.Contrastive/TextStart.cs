@@ -23,10 +23,13 @@ internal sealed record TextStart(TextEncoder Encoder, Tokenizer Tokenizer, Actio
     public TextInput Input(EmptyTexts emptyTexts, string? prompt) => new() { Encoder = Encoder, EmptyTexts = emptyTexts, Prompt = prompt ?? Prompt };
 
     /// <param name="chosen">The user's.</param>
+    /// <param name="prompt">Stands before every text; null for nothing.</param>
     /// <param name="texts">What a vocabulary or word counts are learned from, if any are.</param>
     /// <exception cref="InvalidDataException">A file is damaged or does not fit.</exception>
     /// <exception cref="ArgumentException">A setting does not fit a file.</exception>
-    public static TextStart Create(TextEncoder chosen, Func<IEnumerable<string>> texts)
+    public static TextStart Create(TextEncoder chosen, string? prompt, Func<IEnumerable<string>> texts) => Create(chosen, () => texts().Select(text => prompt + text));
+
+    private static TextStart Create(TextEncoder chosen, Func<IEnumerable<string>> texts)
     {
         chosen.Validate();
         return chosen switch

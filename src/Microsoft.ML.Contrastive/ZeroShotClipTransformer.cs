@@ -216,7 +216,7 @@ public sealed class ZeroShotClipTransformer : NetworkTransformer
 
         public NetworkWorker? Pictures { get; init; }
 
-        public ZeroShotLabelReader? Label { get; init; }
+        public Func<int>? Label { get; init; }
 
         public Func<string?>? EndLabels { get; set; }
 
@@ -226,7 +226,7 @@ public sealed class ZeroShotClipTransformer : NetworkTransformer
         {
             Pictures?.Read(slot);
             if (Label is not null)
-                _labels[slot] = Label.Read();
+                _labels[slot] = Label();
             Boxes?.Read(slot);
         }
 
