@@ -54,7 +54,7 @@ internal abstract record Arm(string Label)
     };
 
     /// <summary>A training that is followed.</summary>
-    internal sealed class Training(long steps) : IProgress<TrainingProgress>
+    internal sealed class Training(string name, long steps) : IProgress<TrainingProgress>
     {
         private const int Points = 40;
         private long _said = Stopwatch.GetTimestamp();
@@ -84,7 +84,7 @@ internal abstract record Arm(string Label)
             if (Stopwatch.GetElapsedTime(_said) < TimeSpan.FromSeconds(30))
                 return;
             _said = Stopwatch.GetTimestamp();
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  step {value.Step} of {value.TotalSteps}, loss {value.Loss:f3}, {value.TimeLeft:hh\\:mm\\:ss} left"));
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {name}: step {value.Step} of {value.TotalSteps}, loss {value.Loss:f3}, {value.TimeLeft:hh\\:mm\\:ss} left"));
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using FewLabels;
 
 namespace Microsoft.ML.Contrastive.Benchmarks;
@@ -5,12 +6,15 @@ namespace Microsoft.ML.Contrastive.Benchmarks;
 /// <summary>The survey's statements, tried: each arm of each claim is trained once a seed, and what came out is weighed.</summary>
 internal static class Claims
 {
-    /// <summary>0 when every run of every claim is there, 1 when data were missing, 2 where the options are wrong.</summary>
+    private const string Worker = "work";
+
+    /// <summary>0 when every run of every claim is there, 1 when some are missing, 2 where the options are wrong.</summary>
     public static int Run(string[] args)
     {
         try
         {
-            ClaimsOptions options = ClaimsOptions.Parse(args);
+            bool works = args is [Worker, ..];
+            ClaimsOptions options = ClaimsOptions.Parse(works ? args[1..] : args);
             if (options.List)
             {
                 foreach (Claim claim in options.Claims)
@@ -18,7 +22,10 @@ internal static class Claims
                 return 0;
             }
             Directory.CreateDirectory(Path.Combine(options.Out, "runs"));
-            return RunAll(options, new ClaimsData(options)) ? 0 : 1;
+            if (!works)
+                return RunAll(options, args);
+            Work(options, new ClaimsData(options));
+            return 0;
         }
         catch (Exception error) when (error is BenchmarkException or IOException or UnauthorizedAccessException)
         {
@@ -27,55 +34,104 @@ internal static class Claims
         }
     }
 
-    /// <summary>The first seed of all claims before the second of any: a run that is stopped has something of each.</summary>
-    private static bool RunAll(ClaimsOptions options, ClaimsData data)
+    private static int RunAll(ClaimsOptions options, string[] args)
     {
-        var leftOut = new HashSet<string>();
-        foreach (int seed in Enumerable.Range(1, options.PageOnly ? 0 : options.Seeds))
+        var data = new ClaimsData(options);
+        bool shown = true;
+        if (!options.PageOnly)
         {
-            foreach (Claim claim in options.Claims.Where(claim => !leftOut.Contains(claim.Name)))
-            {
-                Try(claim.Name, () =>
-                {
-                    foreach (Arm arm in ClaimOutcome.ArmsOf(claim, options))
-                        Make(options, data, claim, arm, seed);
-                });
-                ClaimsReport.Write(options, Outcomes(options)); // what is there can be read while the others run
-            }
+            foreach ((Claim claim, Arm arm, int seed) in Runs(options))
+                if (ClaimRow.Read(options.Out, arm.Setup(options), seed) is { } row)
+                    Tell(claim, arm, row, "kept, ");
+            if (options.Workers == 1)
+                Work(options, data);
+            else
+                StartWorkers(options.Workers, args);
+            shown = !Outcomes(options).Any(outcome => outcome.Claim.Arms[0] is PictureArm && outcome.Arms.Any(each => each.Rows.Count > 0)) || Try("showcase", () => Showcase.Make(options, data));
         }
-        if (!options.PageOnly && options.Claims.Any(claim => !leftOut.Contains(claim.Name) && claim.Arms[0] is PictureArm))
-            Try("showcase", () => Showcase.Make(options, data));
         ClaimOutcome[] outcomes = Outcomes(options);
         ClaimsReport.Write(options, outcomes);
         foreach (ClaimOutcome outcome in outcomes)
             Console.WriteLine(ClaimsReport.Plain(outcome));
-        Console.WriteLine($"{Path.Combine(options.Out, "claims.md")}, .json and .html have {outcomes.Length} claims.");
-        return leftOut.Count == 0;
-
-        void Try(string name, Action run)
-        {
-            try
-            {
-                run();
-            }
-            catch (Exception error) when (error is BenchmarkException or DataException or ArgumentException)
-            {
-                // Data that are not there; or pictures and texts of the user's that an arm can't take, which estimator and Fit say before they train.
-                Console.Error.WriteLine($"{name}: left out. {error.Message.ReplaceLineEndings(" ")}");
-                leftOut.Add(name);
-            }
-        }
+        int missing = outcomes.Sum(outcome => outcome.Arms.Sum(each => options.Seeds - each.Rows.Count));
+        Console.WriteLine($"{Path.Combine(options.Out, "claims.md")}, .json and .html have {outcomes.Length} claims{(missing > 0 ? $"; {missing} of their runs are missing" : "")}.");
+        return options.PageOnly || (missing == 0 && shown) ? 0 : 1;
     }
+
+    /// <summary>The first seed of all claims before the second of any: a command that is stopped has something of each.</summary>
+    private static IEnumerable<(Claim Claim, Arm Arm, int Seed)> Runs(ClaimsOptions options) => from seed in Enumerable.Range(1, options.Seeds)
+        from claim in options.Claims from arm in ClaimOutcome.ArmsOf(claim, options) select (claim, arm, seed);
 
     private static ClaimOutcome[] Outcomes(ClaimsOptions options) => [.. options.Claims.Select(claim => ClaimOutcome.Read(claim, options))];
 
+    /// <summary>Processes that work side by side, with their share of the processors: small networks leave the second thread idle for much of a step.</summary>
+    private static void StartWorkers(int count, string[] args)
+    {
+        var start = new ProcessStartInfo("dotnet", [typeof(Claims).Assembly.Location, "claims", Worker, .. args]);
+        start.Environment["OMP_NUM_THREADS"] = start.Environment["MKL_NUM_THREADS"] = FormattableString.Invariant($"{Math.Max(1, Environment.ProcessorCount / count)}");
+        Process[] workers = [.. Enumerable.Range(0, count).Select(_ => Process.Start(start)!)];
+        foreach (Process worker in workers)
+        {
+            worker.WaitForExit();
+            worker.Dispose();
+        }
+    }
+
+    /// <summary>Makes each run that is missing and that no other process is making.</summary>
+    private static void Work(ClaimsOptions options, ClaimsData data)
+    {
+        var leftOut = new HashSet<string>();
+        foreach ((Claim claim, Arm arm, int seed) in Runs(options))
+        {
+            if (!leftOut.Contains(claim.Name) && !Try(claim.Name, () => Make(options, data, claim, arm, seed)))
+                leftOut.Add(claim.Name);
+        }
+    }
+
     private static void Make(ClaimsOptions options, ClaimsData data, Claim claim, Arm arm, int seed)
     {
-        ClaimRow? kept = ClaimRow.Read(options.Out, arm.Setup(options), seed);
-        ClaimRow row = kept ?? arm.Run(data, seed);
-        if (kept is null)
-            row.Write(options.Out);
+        string setup = arm.Setup(options);
+        using FileStream? mine = Take(ClaimRow.PathOf(options.Out, setup, seed));
+        if (mine is null || ClaimRow.Read(options.Out, setup, seed) is not null)
+            return;
+        ClaimRow row = arm.Run(data, seed);
+        row.Write(options.Out);
+        Tell(claim, arm, row, "");
+        ClaimsReport.Write(options, Outcomes(options)); // what is there can be read while the others run
+    }
+
+    /// <summary>The right to make a file, until it is disposed or the process ends; null while another process has it.</summary>
+    private static FileStream? Take(string path)
+    {
+        string mine = path + ".taken";
+        try
+        {
+            return new FileStream(mine, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, bufferSize: 1, FileOptions.DeleteOnClose);
+        }
+        catch (IOException) when (File.Exists(mine))
+        {
+            return null;
+        }
+    }
+
+    private static void Tell(Claim claim, Arm arm, ClaimRow row, string kept)
+    {
         string figures = string.Join(", ", claim.Figures.Where(figure => row.Figures.ContainsKey(figure.Key)).Select(figure => $"{figure.Name} {figure.Text(row.Figures[figure.Key])}"));
-        Console.WriteLine(FormattableString.Invariant($"{claim.Name}, {arm.Label}, seed {seed}: {(kept is null ? "" : "kept, ")}{figures}, {row.Steps} steps, {row.Seconds:f0} s"));
+        Console.WriteLine(FormattableString.Invariant($"{claim.Name}, {arm.Label}, seed {row.Seed}: {kept}{figures}, {row.Steps} steps, {row.Seconds:f0} s"));
+    }
+
+    private static bool Try(string name, Action run)
+    {
+        try
+        {
+            run();
+            return true;
+        }
+        catch (Exception error) when (error is BenchmarkException or DataException or ArgumentException)
+        {
+            // Data that are not there; or pictures and texts of the user's that an arm can't take, which estimator and Fit say before they train.
+            Console.Error.WriteLine($"{name}: left out. {error.Message.ReplaceLineEndings(" ")}");
+            return false;
+        }
     }
 }

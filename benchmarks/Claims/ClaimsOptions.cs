@@ -12,6 +12,8 @@ internal sealed record ClaimsOptions
           --seeds N                 runs of each arm, with seeds 1 to N; the default is 3, and 1 with --quick
           --quick                   the cheapest form of each claim: fewer arms, shorter runs
           --steps N                 instead of either length: so many steps of a standard arm; others in proportion
+          --workers N               runs side by side, each in a process with its share of the processors; default: as many as there are processors, 4 at most.
+                                    Other commands on the same FOLDER share the work too
           --page                    trains nothing: writes the page again from the runs that are there
         Pictures, as survey has them:
           --images PATH             folder or zip of train/CLASS/PICTURE and test/CLASS/PICTURE, for all claims about pictures; default: Fashion-MNIST, CIFAR-10 where colour is needed
@@ -30,12 +32,12 @@ internal sealed record ClaimsOptions
         Runs that FOLDER holds already are kept; it gets claims.md, claims.json and claims.html.
         """;
 
-    private const int StandardBatch = 256;
+    private const int StandardBatch = 256, MostWorkers = 4;
     private static readonly string[] s_flags = ["--list", "--quick", "--page"];
     private static readonly string[] s_named =
     [
         "--out", "--only", "--seeds", "--steps", "--images", "--train", "--test", "--size", "--fashion", "--corpus", "--sts", "--wordnet", "--pairs", "--pair-images", "--classes",
-        "--data", "--survey", "--sentences", "--clip",
+        "--data", "--survey", "--sentences", "--clip", "--workers",
     ];
 
     public required string Out { get; init; }
@@ -49,6 +51,9 @@ internal sealed record ClaimsOptions
     public bool Quick { get; init; }
 
     public bool PageOnly { get; init; }
+
+    /// <summary>Processes that make runs side by side.</summary>
+    public int Workers { get; init; } = 1;
 
     /// <summary>Null where the length is the full or the quick one.</summary>
     public int? Steps { get; init; }
@@ -116,6 +121,7 @@ internal sealed record ClaimsOptions
             Quick = quick,
             PageOnly = given.Has("--page"),
             Steps = given.Whole("--steps"),
+            Workers = given.Whole("--workers") ?? Math.Min(Environment.ProcessorCount, MostWorkers),
             Images = given.Text("--images"),
             Train = given.Text("--train"),
             Test = given.Text("--test"),

@@ -30,7 +30,7 @@ internal sealed record PairArm(string Label, ImageEncoder Images) : Arm(Label)
     public override ClaimRow Run(ClaimsData data, int seed)
     {
         (ClaimPairs pairs, MLContext ml) = (data.Pairs(Sentences, HoldsOut), new MLContext(seed));
-        var training = new Training(data.Options.PairSteps(Length));
+        var training = new Training(Label, data.Options.PairSteps(Length));
         ImageTextEstimator estimator = ml.Transforms.ContrastivePretrain(
             new InputOutputColumnPair[] { new("ImageVector", "Image"), new("TextVector", "Caption") }, Method, new ImageTextEncoder(Images, ClipBenchmark.Text),
             training.Options(Math.Min(BatchSize, pairs.Train.Length)), pairs.Pictures.Shape);

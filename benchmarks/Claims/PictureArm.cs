@@ -29,7 +29,7 @@ internal sealed record PictureArm(string Label, ContrastiveMethod Method) : Arm(
     {
         (SurveyPictures pictures, MLContext ml) = (data.Pictures(Colour), new MLContext(seed));
         int batch = Math.Min(BatchSize, pictures.Train.Length);
-        var training = new Training(data.Options.PictureSteps(Length, batch));
+        var training = new Training(Label, data.Options.PictureSteps(Length, batch));
         var facts = new RunFacts(pictures.Train.Length, batch, training.Steps, pictures.Shape.Height, pictures.Shape.Width, pictures.Shape.Channels, Encoder.FeatureSize) { Encoder = Encoder };
         ContrastiveMethod method = Method.Augmentations is null && Method is not GradientWatch ? SmallDataSettings.Views(Method, facts) : Method;
         var norms = new List<double>();

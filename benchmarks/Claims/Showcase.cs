@@ -43,7 +43,7 @@ internal sealed record Showcase(string Setup, IReadOnlyList<string> Classes, Sho
         (SurveyPictures pictures, MLContext ml) = (data.Pictures(colour: false), new MLContext(Seed));
         var arm = new PictureArm("SimCLR", SmallHeads.SimClr);
         int batch = Math.Min(arm.BatchSize, pictures.Train.Length);
-        var training = new Arm.Training(options.PictureSteps(length: 2, batch));
+        var training = new Arm.Training(arm.Label, options.PictureSteps(length: 2, batch));
         var facts = new RunFacts(pictures.Train.Length, batch, training.Steps, pictures.Shape.Height, pictures.Shape.Width, pictures.Shape.Channels, arm.Encoder.FeatureSize);
         ContrastivePretrainEstimator estimator = ml.Transforms.ContrastivePretrain("Features", "Image", SmallDataSettings.Views(arm.Method, facts), arm.Encoder, training.Options(batch), pictures.Shape);
         IDataView train = pictures.View(ml, pictures.Train);

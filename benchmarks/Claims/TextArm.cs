@@ -33,7 +33,7 @@ internal sealed record TextArm(string Label, TextMethod Method) : Arm(Label)
     {
         (SentenceData texts, MLContext ml) = (data.Texts(), new MLContext(seed));
         IDataView rows = ml.Data.LoadFromEnumerable(Supervised ? texts.Triplets : texts.Texts.Select(text => new TextExample { Text = text }));
-        var training = new Training(Length == 0 ? 0 : data.Options.TextSteps(Length));
+        var training = new Training(Label, Length == 0 ? 0 : data.Options.TextSteps(Length));
         SentenceEmbeddingEstimator estimator = ml.Transforms.SentenceEmbedding(
             "Vector", nameof(TextExample.Text), Encoder with { TokenizerFrom = texts.VocabularyFolder() }, Method, Length == 0 ? new TrainingOptions { BatchSize = BatchSize } : training.Options(BatchSize),
             Supervised ? nameof(TextExample.Positive) : null, Supervised ? nameof(TextExample.Negative) : null);

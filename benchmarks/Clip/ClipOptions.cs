@@ -12,13 +12,13 @@ internal sealed record ClipOptions
           --data FOLDER             holds emoji/ and cifar10/ with their TSV files; default: ../shared/data
           --tasks A,B               design (one vendor's emoji, tested on the other's), concept (a fifth of the emoji held out),
                                     cifar (CIFAR-10 by its nouns), unseen (the same, two classes held out), own; default: own where --pairs are given, all others where not
-          --epochs N                passes over the training pairs; default: 30 for emoji, 10 for CIFAR-10, for own pairs 10 or as many as make 400 steps
+          --epochs N                passes over the training pairs; default: 180 for design, 30 for concept, 10 for CIFAR-10, for own pairs 10 or as many as make 400 steps
           --seed N                  the default is 1
           --pairs FILE --images PATH            own pairs to train on: a TSV with columns file and caption, and a folder or zip of pictures
           --test-pairs FILE --test-images PATH  retrieval is measured on these; a picture may have several captions, and several pictures one
           --classes PATH                        zero-shot on a folder or zip of CLASS/PICTURE, by the folders' names
                                     (both by the model of the own pairs; without --pairs by each model that is trained)
-          --size N                  pixels a side; the default is 36, and 32 for CIFAR-10
+          --size N                  pixels a side; the default is 36, for emoji 24, and 32 for CIFAR-10
         FOLDER gets clip.md, clip.json and clip.html.
         """;
 

@@ -123,7 +123,7 @@ public static class ClipCatalog
     private static ImageTextTransformer FromZip(ModelOperationsCatalog catalog, string path)
     {
         ITransformer loaded = catalog.Load(path, out _);
-        ITransformer[] steps = loaded is ITransformerChainAccessor chain ? chain.Transformers : [loaded];
+        ITransformer[] steps = [.. Steps(loaded)];
         ImageTextTransformer[] found = [.. steps.OfType<ImageTextTransformer>()];
         if (found.Length == 0)
             found = [.. steps.OfType<ZeroShotClipTransformer>().Select(classifier => classifier.Model())];
@@ -131,5 +131,7 @@ public static class ClipCatalog
         foreach (IDisposable step in steps.Concat(found).Where(step => step != one).OfType<IDisposable>())
             step.Dispose();
         return one ?? throw new InvalidDataException($"{path} holds {found.Length} models of pictures and texts, where one is needed: save the transformer that training with Clip, LoadClip or ZeroShotClip gave.");
+
+        static IEnumerable<ITransformer> Steps(ITransformer step) => step is ITransformerChainAccessor chain ? chain.Transformers.SelectMany(Steps) : [step];
     }
 }

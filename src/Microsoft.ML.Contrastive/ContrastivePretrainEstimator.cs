@@ -235,6 +235,8 @@ public sealed class ContrastivePretrainEstimator : IEstimator<ContrastivePretrai
     private static void CopyWeights(PretrainedEncoder from, ModelInput input, nn.Module<Tensor, Tensor> to)
     {
         ModelInput earlier = from.Manifest.Input;
+        if (earlier is PairInput { HasBias: false } && input is PairInput { HasBias: true })
+            throw new ArgumentException("The earlier model has no bias, which PairObjective.PairwiseSigmoid learns: train it on with PairObjective.CrossEntropy, or give its networks to a new model as ImageStart and TextStart.");
         if (earlier.GetType() != input.GetType() || !earlier.Suits(input))
             throw new ArgumentException($"The earlier encoder is {earlier.Description}, this Fit asks for {input.Description}: give the same encoder and data of the same kind.");
         ModuleState.Copy(from.Module, to);

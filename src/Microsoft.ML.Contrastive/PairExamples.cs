@@ -72,7 +72,7 @@ internal sealed class PairExamples : Examples
             : options.ImageShape is { } shape ? (shape.Height, shape.Width) : column.DeclaredSize;
         TextStart texts = before is not null ? new TextStart(before.Texts.Encoder, earlier!.Tokenizer!, null) { Prompt = before.Texts.Prompt }
             : pairs.TextStart is { } learned ? TextStart.Of(learned)
-            : TextStart.Create(chosen?.Text ?? ImageTextEncoder.SmallText, options.Prompt, () => reading.Texts(input, [textColumn]));
+            : TextStart.Create(chosen?.Text ?? SmallText(start?.Encoder), options.Prompt, () => reading.Texts(input, [textColumn]));
         TextInput textInput = texts.Input(options.EmptyTexts, options.Prompt);
 
         var pictures = new ImageStore(column.Channels, options.Training.MemoryBudget, options.Training.ScratchFolder);
@@ -125,7 +125,7 @@ internal sealed class PairExamples : Examples
                 },
                 Texts = textInput,
                 EmbeddingSize = before?.EmbeddingSize ?? chosen?.EmbeddingSize,
-                HasBias = options.Method is Clip { Objective: PairObjective.PairwiseSigmoid },
+                HasBias = options.Method is Clip { Objective: PairObjective.PairwiseSigmoid } || (before?.HasBias ?? chosen?.HasBias) == true,
                 TextColumn = pairs.TextColumn,
                 TextOutput = pairs.TextOutput,
             };
@@ -175,6 +175,9 @@ internal sealed class PairExamples : Examples
         _pictures.Dispose();
         _texts.Dispose();
     }
+
+    /// <summary>The text network where none was chosen: its vectors are as long as those of a picture network that has its own projection.</summary>
+    private static ClipTextTransformer SmallText(ImageEncoder? image) => image is { ProjectsItself: true } ? ImageTextEncoder.SmallText with { EmbeddingSize = image.FeatureSize } : ImageTextEncoder.SmallText;
 
     /// <summary>A number for each different caption, told by a digest of its token ids.</summary>
     private sealed class Captions

@@ -137,6 +137,7 @@ internal sealed class PictureExamples : Examples
     private static ImageEncoder ChooseEncoder(ContrastivePretrainEstimator.Options options, int height, int width)
     {
         ImageEncoder encoder = TrainedEncoder(options, Math.Min(height, width));
+        encoder.Validate(); // the user's was; the method may have made another of it
         encoder.CheckChannels(options.ImageShape?.Channels ?? 3);
         if (Math.Min(height, width) < encoder.MinImageSize)
             throw new ArgumentException($"Views of {height} x {width} pixels are too small for the encoder, which needs {encoder.MinImageSize}: set ImageSize, or choose ImageEncoder.SmallConvNet or a ResNet with Stem.Small.", nameof(options.ImageSize));

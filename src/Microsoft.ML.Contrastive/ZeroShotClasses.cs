@@ -23,9 +23,24 @@ internal sealed record ZeroShotClasses(ClassLabels Labels, ZeroShotSettings Sett
         {
             if (string.IsNullOrWhiteSpace(label))
                 throw new ArgumentException($"Label {index + 1} of {labels.Count} is empty: give each class a word.", nameof(labels));
-            if (!seen.Add(label))
+            if (!seen.Add(label.Trim()))
                 throw new ArgumentException($"The label '{label}' comes twice: each class needs a word of its own.", nameof(labels));
         }
+    }
+
+    /// <summary>Two labels that are the same tokens to a network, such as those that differ in case alone or behind what it cuts off; null where there are none.</summary>
+    public static (string First, string Second)? Alike(PretrainedEncoder network, IEnumerable<string> labels)
+    {
+        var seen = new Dictionary<string, string>(StringComparer.Ordinal);
+        TextInput texts = network.Manifest.Pairs().Texts;
+        foreach (string label in labels)
+        {
+            var ids = new List<int>();
+            _ = texts.Encode(network.Tokenizer!, label, ids);
+            if (!seen.TryAdd(string.Join(' ', ids), label))
+                return (seen[string.Join(' ', ids)], label);
+        }
+        return null;
     }
 
     /// <summary>Logits [N, C] from unit vectors of pictures [N, E].</summary>
@@ -54,7 +69,7 @@ internal sealed record ZeroShotClasses(ClassLabels Labels, ZeroShotSettings Sett
 /// </summary>
 internal sealed class ZeroShotVectors
 {
-    private const int MaxSets = 16;
+    private const int MaxSets = 16, LabelsTogether = 256;
     private readonly Lock _lock = new();
     private readonly List<(IReadOnlyList<string> Labels, IReadOnlyList<string> Templates, float[] Vectors)> _sets = [];
 
@@ -72,12 +87,19 @@ internal sealed class ZeroShotVectors
                 return (_sets[known].Vectors, 0);
         }
         int size = network.Manifest.Input.Network.FeatureSize;
-        (float[][] prompts, int cut) = network.EmbedTexts(labels.SelectMany(templates.For));
-        using var scope = NewDisposeScope();
-        Tensor all = tensor(prompts.SelectMany(vector => vector).ToArray()).view(labels.Count, templates.Templates.Count, size);
-        float[] vectors = PromptEnsemble.Vectors(all).flatten().data<float>().ToArray();
-        Keep(labels, templates.Templates, vectors);
-        return (vectors, cut);
+        var vectors = new List<float>(labels.Count * size);
+        int cut = 0;
+        foreach (string[] some in labels.Chunk(LabelsTogether)) // the vectors of all sentences would be many times those of the labels
+        {
+            (float[][] prompts, int cutHere) = network.EmbedTexts(some.SelectMany(templates.For));
+            using var scope = NewDisposeScope();
+            Tensor all = tensor(prompts.SelectMany(vector => vector).ToArray()).view(some.Length, templates.Templates.Count, size);
+            vectors.AddRange(PromptEnsemble.Vectors(all).flatten().data<float>().ToArray());
+            cut += cutHere;
+        }
+        float[] made = [.. vectors];
+        Keep(labels, templates.Templates, made);
+        return (made, cut);
     }
 
     /// <summary>Remembers a set.</summary>

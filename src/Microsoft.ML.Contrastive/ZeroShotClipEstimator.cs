@@ -152,8 +152,6 @@ public sealed class ZeroShotClipEstimator : IEstimator<ZeroShotClipTransformer>
             Kind = ClassValueKind.Text,
             Values = [.. _options.Labels],
         };
-        if (labels.ToJson().Length > ClassLabels.MaxLength)
-            throw new ArgumentException($"The labels are too long for a model: {ClassLabels.MaxLength} characters of all together are the limit.", nameof(_options.Labels));
         var settings = new ZeroShotSettings
         {
             Templates = _options.Templates.Templates,

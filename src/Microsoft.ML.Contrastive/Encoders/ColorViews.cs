@@ -25,6 +25,10 @@ public abstract record ColorViews : ImageEncoder
     [JsonIgnore]
     public sealed override int MinImageSize => Parts.Max(part => part.Encoder.MinImageSize);
 
+    internal override int SideMultiple => LeastCommonMultiple(Parts.Select(part => part.Encoder.SideMultiple));
+
+    internal override bool TakesOneSize => Parts.Any(part => part.Encoder.TakesOneSize);
+
     /// <summary>The networks in the planes' order: name, shape, and how many planes each sees.</summary>
     private protected abstract IReadOnlyList<(string Name, ImageEncoder Encoder, int Planes)> Parts { get; }
 

@@ -24,7 +24,7 @@ public enum FeatureLayer
 public sealed record EncoderWithHead(ImageEncoder Backbone, int HeadSize) : ImageEncoder
 {
     /// <summary>The widest encoder's feature size.</summary>
-    private const int MaxHeadSize = 6144;
+    internal const int MaxHeadSize = 6144;
 
     /// <summary>Behind which layer the features are taken. The default value is <see cref="FeatureLayer.Backbone"/>.</summary>
     public FeatureLayer FeaturesFrom { get; init; }
@@ -42,12 +42,14 @@ public sealed record EncoderWithHead(ImageEncoder Backbone, int HeadSize) : Imag
 
     internal override int SideMultiple => Backbone.SideMultiple;
 
+    internal override bool TakesOneSize => Backbone.TakesOneSize;
+
     internal override bool TakesUnitPixels => Backbone.TakesUnitPixels;
 
     internal override ImageEncoder ForFineTuning => this with { FeaturesFrom = FeatureLayer.Middle };
 
     internal override IReadOnlyList<string[]> Stages
-        => [.. Backbone.Stages.Select(stage => stage.Select(name => $"backbone.{name}").ToArray()), ["head."]];
+        => [.. Backbone.Stages.Select(stage => stage.Select(name => $"backbone.{name}").ToArray()), .. FeaturesFrom == FeatureLayer.Middle ? new string[][] { ["head."] } : []];
 
     internal override ImageEncoder HalfWidth() => this with { Backbone = Backbone.HalfWidth(), HeadSize = Math.Max(1, HeadSize / 2) };
 

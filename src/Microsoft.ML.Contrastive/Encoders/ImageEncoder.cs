@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Text.Json.Serialization;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -40,6 +41,12 @@ public abstract record ImageEncoder : Encoder
 
     /// <summary>Height and width of what it takes are multiples of this.</summary>
     internal virtual int SideMultiple => 1;
+
+    /// <summary>Whether it takes pictures of the size alone that it was built for, so that all views must have it.</summary>
+    internal virtual bool TakesOneSize => false;
+
+    /// <summary>The smallest number that all of them divide; 1 for none.</summary>
+    internal static int LeastCommonMultiple(IEnumerable<int> numbers) => numbers.Aggregate(1, (sum, each) => sum / (int)BigInteger.GreatestCommonDivisor(sum, each) * each);
 
     /// <summary>Four 3x3 convolutions; see <see cref="Contrastive.SmallConvNet"/>.</summary>
     /// <param name="width">Channels of the first convolution, 1 to 256. The default value is 32, which gives 256 features.</param>

@@ -13,7 +13,7 @@ namespace Microsoft.ML.Contrastive;
 /// </summary>
 public sealed record PatchEncoder : ImageEncoder
 {
-    internal const int PatchesPerSide = 7;
+    internal const int PatchesPerSide = 7, MaxWidth = 128;
 
     /// <summary>Channels of the first convolution, 1 to 128; a patch is represented by 8 times as many numbers. The default value is 32.</summary>
     public int Width { get; init; } = 32;
@@ -51,8 +51,8 @@ public sealed record PatchEncoder : ImageEncoder
     /// <remarks>Bounded so that an edited model file cannot ask for more memory than any of these networks would.</remarks>
     internal override void Validate()
     {
-        if (Width is < 1 or > 128)
-            throw new ArgumentOutOfRangeException(nameof(Width), Width, "The width of a PatchEncoder must be from 1 to 128.");
+        if (Width is < 1 or > MaxWidth)
+            throw new ArgumentOutOfRangeException(nameof(Width), Width, $"The width of a PatchEncoder must be from 1 to {MaxWidth}.");
         if (Grid is < 1 or > 4)
             throw new ArgumentOutOfRangeException(nameof(Grid), Grid, "The grid of a PatchEncoder must be from 1 to 4.");
         if (Patch is not (8 or 16 or 32 or 64))

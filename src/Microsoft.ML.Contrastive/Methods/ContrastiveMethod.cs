@@ -121,9 +121,11 @@ public abstract record ContrastiveMethod
     private void CheckViewSize(int view, int size, RunFacts facts)
     {
         ImageEncoder[] encoders = facts.Encoder switch { ImageEncoder encoder => [encoder], MultiviewEncoder several => [.. several.Views], _ => [] };
-        int least = encoders.Select(each => each.MinImageSize).Append(1).Max(), multiple = encoders.Select(each => each.SideMultiple).Append(1).Max(), most = Math.Max(facts.ImageHeight, facts.ImageWidth);
+        int least = encoders.Select(each => each.MinImageSize).Append(1).Max(), multiple = ImageEncoder.LeastCommonMultiple(encoders.Select(each => each.SideMultiple)), most = Math.Max(facts.ImageHeight, facts.ImageWidth);
         if (size < least || size > most || size % multiple != 0)
             throw new ArgumentException($"Augmentations[{view}].Size of {GetType().Name} is {size} pixels, but must be from {least}, the encoder's minimum, to {most}, the run's size{(multiple > 1 ? $", and a multiple of the patch, {multiple}" : "")}.", nameof(Augmentations));
+        if ((facts.ImageHeight, facts.ImageWidth) != (size, size) && encoders.FirstOrDefault(each => each.TakesOneSize) is { } fixedSize)
+            throw new ArgumentException($"Augmentations[{view}] of {GetType().Name} gives views of {size} pixels, but a {fixedSize.GetType().Name} takes pictures of one size, here {facts.ImageHeight} x {facts.ImageWidth}: give two Augmentations without a Size, or choose ImageEncoder.ResNet50 or ImageEncoder.ViTSmall, which take views of several.", nameof(Augmentations));
     }
 
     /// <summary>This recipe with every null filled, by documented rules alone. The base fills nothing: override it.</summary>

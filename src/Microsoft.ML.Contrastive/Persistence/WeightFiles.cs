@@ -22,6 +22,9 @@ internal sealed class WeightFiles : IDisposable
     /// <summary>Bytes of data of all files.</summary>
     public long DataLength => _readers.Sum(reader => reader.DataLength);
 
+    /// <summary>Whether there is such a file, or an index of its parts.</summary>
+    public static bool Exist(string path) => File.Exists(path) || File.Exists(path + Index);
+
     /// <summary>Opens a file, or where there is none the files of its index, and reads their headers.</summary>
     /// <param name="path">A safetensors file; beside it may lie <c>path.index.json</c>.</param>
     /// <exception cref="InvalidDataException">There is neither, or one is damaged; the file is named.</exception>

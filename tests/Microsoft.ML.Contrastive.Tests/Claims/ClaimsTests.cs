@@ -24,8 +24,11 @@ public sealed partial class ClaimsTests : IDisposable
             "--sts", Write("pairs.tsv", SmallCorpus.Make(20, seed: 2).SelectMany(row => new[] { $"4.5\t{row.Text}\t{row.Positive}", $"1.0\t{row.Text}\t{row.Negative}" })),
             "--only", "simsiam-stop,simcse-course", "--quick", "--steps", "4",
         ];
-        string text = Run(0, [.. options, "--seeds", "2"]);
+        string text = Run(0, [.. options, "--seeds", "2", "--workers", "2"]);
         Assert.DoesNotContain("kept", text, StringComparison.Ordinal);
+        string[] made = [.. text.Split('\n').Where(line => line.Contains(", seed ", StringComparison.Ordinal)).Select(line => line.Split(':')[0])];
+        Assert.Equal(2 * (2 + 5), made.Length); // none by both workers
+        Assert.Distinct(made);
         Assert.Contains("simsiam-stop: Without the stopped gradient SimSiam collapses.\n  with stop: kNN, % ", text, StringComparison.Ordinal);
         Assert.Contains("\n  kNN, %: with stop above without stop: ", text, StringComparison.Ordinal);
         Assert.Equal(2, text.Split("\n  verdict: ").Length - 1);
@@ -41,7 +44,7 @@ public sealed partial class ClaimsTests : IDisposable
 
         Dictionary<string, DateTime> written = Directory.GetFiles(Out("runs")).ToDictionary(file => file, File.GetLastWriteTimeUtc);
         Assert.Equal(2 * (2 + 5), written.Count);
-        text = Run(0, [.. options, "--seeds", "3"]);
+        text = Run(0, [.. options, "--seeds", "3", "--workers", "1"]);
         Assert.Contains("simsiam-stop, with stop, seed 2: kept", text, StringComparison.Ordinal);
         Assert.DoesNotContain("seed 3: kept", text, StringComparison.Ordinal);
         Assert.All(written, file => Assert.Equal(file.Value, File.GetLastWriteTimeUtc(file.Key)));

@@ -70,9 +70,18 @@ public sealed class FineTuneTests : IDisposable
     [MemberData(nameof(Encoders))]
     public void An_encoders_stages_name_each_of_its_tensors_once(ImageEncoder shape)
     {
+        shape = shape.ForFineTuning;
         using nn.Module<Tensor, Tensor> module = shape.CreateModule(3, seed: 1, imageSize: 16);
         Assert.All(module.state_dict().Keys, name => Assert.Single(shape.Stages.SelectMany(stage => stage), start => name.StartsWith(start, StringComparison.Ordinal)));
         Assert.All(shape.Stages.SelectMany(stage => stage), start => Assert.Contains(module.state_dict().Keys, name => name.StartsWith(start, StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void A_head_that_features_do_not_pass_is_no_stage_of_them()
+    {
+        var encoder = new EncoderWithHead(ImageEncoder.SmallConvNet(4), 20);
+        Assert.Equal(["head."], encoder.ForFineTuning.Stages[^1]);
+        Assert.All(encoder.Stages[^1], name => Assert.StartsWith("backbone.", name, StringComparison.Ordinal));
     }
 
     [Theory]

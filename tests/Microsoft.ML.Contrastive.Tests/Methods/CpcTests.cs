@@ -154,6 +154,8 @@ public sealed class CpcTests
             Assert.Contains(whole.GetType().Name, error.Message, StringComparison.Ordinal);
             Assert.Contains("ImageEncoder.PatchEncoder", error.Message, StringComparison.Ordinal);
         }
+        Assert.Equal(128, ((PatchEncoder)new Cpc().EncoderFor(ImageEncoder.SmallConvNet(128))).Width);
+        Assert.Contains("128 at most", Assert.Throws<ArgumentException>(() => new Cpc().EncoderFor(ImageEncoder.SmallConvNet(129))).Message, StringComparison.Ordinal);
     }
 
     [Fact]

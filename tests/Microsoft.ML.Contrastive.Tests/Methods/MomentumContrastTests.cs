@@ -55,10 +55,22 @@ public sealed class MomentumContrastTests
         static bool IsWeight(string name) => !name.Contains("running_", StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(256, 8)]
+    [InlineData(64, 4)]
+    [InlineData(33, 2 + 1)] // groups of 11: none leaves 16 rows
+    [InlineData(24, 6)]
+    [InlineData(255, 5)]
+    [InlineData(8, 2)]
+    [InlineData(7, 1)]
+    [InlineData(31, 1)]
+    public void Statistics_are_of_groups_wherever_the_batch_has_a_divisor(int batch, int groups)
+        => Assert.Equal(groups, ((MoCoV2)new MoCoV2().Resolve(new RunFacts(1000, batch, 100, 32, 32, 3, 8))).NormGroups);
+
     [Fact]
     public void Both_directions_meet_the_queue_as_it_was_and_both_views_keys_enter_it()
     {
-        var method = new MoCoV2 { QueueLength = 20, Momentum = 0.9 };
+        var method = new MoCoV2 { QueueLength = 20, Momentum = 0.9, NormGroups = 1 }; // each direction has a shuffle of its own
         using var one = new MethodRun(method);
         using var both = new MethodRun(method with { Symmetric = true });
         Contrastive.Views views = one.RandomViews();

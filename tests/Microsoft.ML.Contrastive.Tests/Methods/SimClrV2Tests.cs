@@ -85,6 +85,21 @@ public sealed class SimClrV2Tests
         Assert.Throws<ArgumentOutOfRangeException>(() => new SimClrV2 { MemoryLength = -1 }.Validate(8));
         Assert.Throws<ArgumentOutOfRangeException>(() => new SimClrV2 { Momentum = 1.1 }.Validate(8));
         Assert.Throws<ArgumentOutOfRangeException>(() => new SimClrV2 { FeaturesFrom = (FeatureLayer)7 }.Validate(8));
+        Assert.Equal("HiddenSize", Assert.Throws<ArgumentOutOfRangeException>(() => new SimClrV2 { HiddenSize = 6145 }.Validate(8)).ParamName);
+    }
+
+    [Fact]
+    public void The_head_that_it_gives_an_encoder_is_one_that_loads_and_one_that_is_there_is_kept()
+    {
+        ImageEncoder wide = ImageEncoder.SmallConvNet(64, grid: 4); // 8,192 features, more than a head may have
+        ImageEncoder chosen = new SimClrV2().EncoderFor(wide);
+        chosen.Validate();
+        Assert.Equal(6144, ((EncoderWithHead)chosen).HeadSize);
+
+        var given = new EncoderWithHead(ImageEncoder.SmallConvNet(4), 24);
+        Assert.Same(given, new SimClrV2().EncoderFor(given));
+        Assert.Same(given, new SimClrV2 { HiddenSize = 24 }.EncoderFor(given));
+        Assert.Contains("24 wide, but HiddenSize of SimClrV2 is 32", Assert.Throws<ArgumentException>(() => new SimClrV2 { HiddenSize = 32 }.EncoderFor(given)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -125,6 +125,38 @@ public sealed class ClipTrainingTests : IDisposable
     }
 
     [Fact]
+    public void A_picture_network_that_projects_itself_finds_texts_of_its_length()
+    {
+        var ml = new MLContext(5);
+        using ImageTextTransformer loaded = ml.Model.LoadClip(ToyClip.Folder(_folder));
+        IDataView images = ml.Data.LoadFromEnumerable(ToyClip.Rows(16));
+        using ContrastivePretrainTransformer tower = loaded.AsImageEncoder();
+        using ImageTextTransformer model = ml.Transforms.ContrastivePretrain(new ImageTextEstimator.Options
+        {
+            ImageColumnName = "Image", TextColumnName = "Text", ImageStart = tower, Method = new Clip { FreezesImages = true }, Training = new() { Steps = 1, BatchSize = 8 },
+        }).Fit(images);
+        Assert.Equal((12, loaded.Encoder.Image), (model.Encoder.Text.FeatureSize, model.Encoder.Image));
+    }
+
+    [Fact]
+    public void A_bias_stays_with_a_model_that_is_trained_on_and_one_without_can_not_get_one()
+    {
+        var ml = new MLContext(5);
+        IDataView data = Captioned(ml, 48);
+        var encoder = new ImageTextEncoder(ImageEncoder.SmallConvNet(8), SmallText);
+        TrainingOptions training = new() { Steps = 1, BatchSize = 16 };
+        var sigmoid = new Clip { Objective = PairObjective.PairwiseSigmoid };
+        using ImageTextTransformer biased = Estimator(ml, encoder, training, sigmoid).Fit(data);
+        using ImageTextTransformer on = Estimator(ml, encoder, training).Fit(data, biased);
+        Assert.True(on.Encoder.HasBias);
+        Assert.Equal(biased.LogitBias, on.LogitBias);
+        using ImageTextTransformer given = Estimator(ml, encoder with { HasBias = true }, training).Fit(data);
+        Assert.NotNull(given.LogitBias);
+        using ImageTextTransformer plain = Estimator(ml, encoder, training).Fit(data);
+        Refused("has no bias", () => Estimator(ml, encoder, training, sigmoid).Fit(data, plain));
+    }
+
+    [Fact]
     public void Training_goes_on_from_an_earlier_model_and_from_a_checkpoint()
     {
         var ml = new MLContext(5);

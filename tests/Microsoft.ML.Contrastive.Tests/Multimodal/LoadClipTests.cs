@@ -54,6 +54,32 @@ public sealed class LoadClipTests : IDisposable
     }
 
     [Fact]
+    public void A_model_within_a_chain_within_a_chain_is_found()
+    {
+        IDataView data = _ml.Data.LoadFromEnumerable(ToyClip.Rows(4));
+        using ImageTextTransformer model = _ml.Model.LoadClip(ToyClip.Folder(_folder));
+        ITransformer chain = _ml.Transforms.CopyColumns("Copy", "Text").Append(_ml.Transforms.ZeroShotClip("Image", ["dog", "fox"], model)
+            .Append(_ml.Transforms.Conversion.MapKeyToValue("PredictedLabel"))).Fit(data);
+        string zip = Path.Combine(_folder, "chain.zip");
+        _ml.Model.Save(chain, data.Schema, zip);
+        using ImageTextTransformer again = new MLContext().Model.LoadClip(zip);
+        Assert.Equal(model.Transform(data).Features("TextVector"), again.Transform(data).Features("TextVector"));
+    }
+
+    [Fact]
+    public void The_tokenizer_of_transformers_own_converter_is_read()
+    {
+        IDataView data = _ml.Data.LoadFromEnumerable(ToyClip.Rows(4));
+        string folder = ToyClip.Folder(_folder), file = Path.Combine(folder, "tokenizer.json");
+        using ImageTextTransformer before = _ml.Model.LoadClip(folder);
+        string json = File.ReadAllText(file), own = @"<\\|startoftext\\|>|<\\|endoftext\\|>|";
+        Assert.Contains(own, json, StringComparison.Ordinal);
+        File.WriteAllText(file, json.Replace(own, "", StringComparison.Ordinal));
+        using ImageTextTransformer after = _ml.Model.LoadClip(folder);
+        Assert.Equal(before.Transform(data).Features("TextVector"), after.Transform(data).Features("TextVector"));
+    }
+
+    [Fact]
     public void One_vector_alone_needs_only_its_own_column_and_shares_the_networks()
     {
         ImageTextTransformer model = _ml.Model.LoadClip(ToyClip.Folder(_folder));

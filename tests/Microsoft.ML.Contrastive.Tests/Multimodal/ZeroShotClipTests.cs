@@ -181,6 +181,7 @@ public sealed class ZeroShotClipTests : IDisposable
     {
         Refused<ArgumentException>("no labels", () => Estimator(new() { Labels = [], Model = _model }));
         Refused<ArgumentException>("'dog' comes twice", () => Estimator(new() { Labels = ["dog", "fox", "dog"], Model = _model }));
+        Refused<ArgumentException>("'dog ' comes twice", () => Estimator(new() { Labels = ["dog", "dog "], Model = _model }));
         Refused<ArgumentException>("Label 2 of 2 is empty", () => Estimator(new() { Labels = ["dog", " "], Model = _model }));
         Refused<ArgumentException>("Template 2, 'a photo', has no {}", () => _ = new PromptTemplates("{}", "a photo"));
         Refused<ArgumentException>("0 templates", () => _ = new PromptTemplates());
@@ -211,6 +212,31 @@ public sealed class ZeroShotClipTests : IDisposable
         string longLabel = string.Join(' ', Enumerable.Repeat("fox", 40));
         using ZeroShotClipTransformer classifier = Estimator(new() { Labels = ["dog", longLabel], Model = _model, Templates = new("the {}", "{}") }).Fit(_ml.Data.LoadFromEnumerable(ToyClip.Rows(1)));
         Assert.Single(messages, message => message.Contains("2 of 4 sentences about the labels were longer than the model's 16 tokens", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void What_a_model_could_not_be_loaded_with_is_refused_also_on_a_fitted_one()
+    {
+        using ZeroShotClipTransformer classifier = Estimator(new() { Labels = s_labels, Model = _model }).Fit(_ml.Data.LoadFromEnumerable(ToyClip.Rows(1)));
+        string[] many = [.. Enumerable.Range(0, 30_000).Select(i => $"{i:d40}")];
+        Refused<ArgumentException>("labels are too long", () => classifier.WithLabels(many));
+        Refused<ArgumentException>("templates are too long", () => classifier.WithLabels(s_labels, new([.. Enumerable.Range(0, 1000).Select(i => $"{i} {new string('\u5b57', 900)} {{}}")])));
+    }
+
+    [Fact]
+    public void Words_that_are_one_to_the_model_are_told_once_and_more_labels_than_are_made_at_once_get_their_own_vectors()
+    {
+        var messages = new List<string>();
+        _ml.Log += (_, entry) => messages.Add(entry.Message);
+        IDataView data = _ml.Data.LoadFromEnumerable(ToyClip.Rows(2));
+        using ZeroShotClipTransformer classifier = Estimator(new() { Labels = ["dog", "fox", "Dog"], Model = _model }).Fit(data);
+        Assert.Single(messages, message => message.Contains("'dog' and 'Dog' are the same tokens", StringComparison.Ordinal));
+        string[] many = [.. Enumerable.Range(0, 300).Select(i => $"dog {i} fox {i * 7}")];
+        using ZeroShotClipTransformer all = classifier.WithLabels(many), last = classifier.WithLabels([many[299], many[0]]);
+        float[] ofAll = Logits(all.Transform(data).Features("Score")[0]), ofTwo = Logits(last.Transform(data).Features("Score")[0]);
+        Assert.Equal(ofTwo[0] - ofTwo[1], ofAll[299] - ofAll[0], 1e-3f);
+
+        static float[] Logits(float[] scores) => Array.ConvertAll(scores, MathF.Log);
     }
 
     [Fact]

@@ -122,6 +122,62 @@ public sealed class ClipCheckpointTests : IDisposable
         Refused(ClipFiles.Write(_folder, scheme, TinyClip.Tensors(), change: config => config[setting] = JsonNode.Parse(value)), message, file);
     }
 
+    [Theory]
+    [InlineData("""{ "do_center_crop": false }""", "do_center_crop")]
+    [InlineData("""{ "do_normalize": false }""", "do_normalize")]
+    [InlineData("""{ "size": { "height": 4, "width": 4 } }""", "size other than the model's 4 pixels of the short side")]
+    [InlineData("""{ "size": 5 }""", "size other")]
+    [InlineData("""{ "size": { "shortest_edge": 4 }, "crop_size": { "height": 4, "width": 3 } }""", "crop_size other")]
+    [InlineData("""{ "resample": 2 }""", "resample 2")]
+    public void Preprocessing_that_is_not_CLIPs_is_refused(string preprocessor, string message)
+    {
+        using var scope = NewDisposeScope();
+        string path = ClipFiles.Write(_folder, ClipScheme.HuggingFaceFolder, TinyClip.Tensors());
+        File.WriteAllText(Path.Combine(path, "preprocessor_config.json"), preprocessor);
+        Refused(path, message, "preprocessor_config.json");
+        File.WriteAllText(Path.Combine(path, "preprocessor_config.json"), """{ "do_resize": true, "size": { "shortest_edge": 4 }, "do_center_crop": true, "crop_size": { "height": 4, "width": 4 }, "resample": 3 }""");
+        using ClipCheckpoint taken = ClipCheckpoint.Open(path);
+    }
+
+    [Theory]
+    [InlineData("open_clip_pytorch_model.safetensors")]
+    [InlineData("model.safetensors")]
+    [InlineData("of-another-name.safetensors")]
+    public void The_weights_of_open_clip_are_found_under_the_names_that_it_looks_for(string name)
+    {
+        using var scope = NewDisposeScope();
+        string path = ClipFiles.Write(_folder, ClipScheme.OpenClipFolder, TinyClip.Tensors()), own = Path.Combine(path, "open_clip_model.safetensors");
+        File.Move(own, Path.Combine(path, name));
+        using (ClipCheckpoint found = ClipCheckpoint.Open(path))
+            Assert.Equal(2, ((ClipVisionTransformer)found.Shape.Image).Heads);
+        File.Delete(Path.Combine(path, name));
+        Refused(path, "open_clip_model.safetensors does not exist");
+    }
+
+    [Fact]
+    public void Where_a_folder_holds_a_model_in_both_forms_the_one_that_is_whole_is_read()
+    {
+        using var scope = NewDisposeScope();
+        string path = ClipFiles.Write(_folder, ClipScheme.HuggingFaceFolder, TinyClip.Tensors());
+        ClipFiles.Write(path, ClipScheme.OpenClipFolder, TinyClip.Tensors());
+        using (ClipCheckpoint both = ClipCheckpoint.Open(path))
+            Load(both).Dispose();
+        File.Delete(Path.Combine(path, "open_clip_model.safetensors"));
+        using ClipCheckpoint one = ClipCheckpoint.Open(path);
+        Load(one).Dispose();
+    }
+
+    [Fact]
+    public void A_scale_may_be_a_number_or_a_list_of_one()
+    {
+        using var scope = NewDisposeScope();
+        Dictionary<string, Tensor> tensors = TinyClip.Tensors();
+        tensors["logit_scale"] = tensors["logit_scale"].reshape(1);
+        using ClipCheckpoint checkpoint = ClipCheckpoint.Open(ClipFiles.Write(_folder, ClipScheme.OpenClipFolder, tensors));
+        using ImageTextModule module = Load(checkpoint);
+        TensorAssert.Equal(tensor(Math.Log(1 / 0.07)), module.LogScale, 1e-12);
+    }
+
     [Fact]
     public void A_file_that_may_hold_code_is_refused_with_the_way_to_convert_it()
     {

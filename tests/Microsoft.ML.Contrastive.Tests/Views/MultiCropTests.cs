@@ -88,6 +88,25 @@ public sealed class MultiCropTests
         Assert.Equal(28, MultiCrop.LocalSide(Facts(64, ImageEncoder.ViTSmall(patch: 4))));
     }
 
+    [Fact]
+    public void Local_views_of_networks_side_by_side_are_whole_patches_of_each()
+    {
+        VisionTransformer Patches(int side) => new() { Patch = side, Width = 16, Depth = 1, Heads = 2 };
+        Assert.Equal(60, MultiCrop.LocalSide(Facts(144, ImageEncoder.LuminanceAndColor(Patches(4), Patches(6)))));
+        ImageAugmentation[] views = [s_global, s_global, s_local with { Size = 66 }];
+        ArgumentException error = Assert.Throws<ArgumentException>(() => new Dino { Augmentations = views }.ResolveFully(Facts(144, ImageEncoder.LuminanceAndColor(Patches(4), Patches(6)))));
+        Assert.Contains("multiple of the patch, 12", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_network_of_one_size_is_refused_before_training_where_views_have_several()
+    {
+        ArgumentException error = Assert.Throws<ArgumentException>(() => new Dino().ResolveFully(Facts(224, new ClipVisionTransformer())));
+        Assert.Contains("ClipVisionTransformer takes pictures of one size", error.Message, StringComparison.Ordinal);
+        new Dino().ResolveFully(Facts(224, ImageEncoder.ViTSmall()));
+        new SimClrV1().ResolveFully(Facts(224, new ClipVisionTransformer()));
+    }
+
     public static TheoryData<ImageEncoder, int, int> Networks => new()
     {
         { ImageEncoder.SmallConvNet(2), 24, 8 },

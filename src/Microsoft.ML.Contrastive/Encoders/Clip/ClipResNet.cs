@@ -50,6 +50,8 @@ public sealed record ClipResNet : ImageEncoder
 
     internal override int SideMultiple => Stride;
 
+    internal override bool TakesOneSize => true;
+
     internal override bool ProjectsItself => true;
 
     /// <summary>Channels of the last map.</summary>

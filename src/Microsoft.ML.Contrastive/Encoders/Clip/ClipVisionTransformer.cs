@@ -47,6 +47,8 @@ public sealed record ClipVisionTransformer : ImageEncoder
 
     internal override int SideMultiple => Patch;
 
+    internal override bool TakesOneSize => true;
+
     internal override bool ProjectsItself => true;
 
     /// <remarks>Bounded so that an edited model file cannot ask for more memory than the largest published ones would.</remarks>

@@ -15,12 +15,12 @@ namespace Microsoft.ML.Contrastive;
 public sealed record Cpc : ContrastiveMethod
 {
     /// <summary>
-    /// The published ImageNet settings: five rows predicted, among all patches of 16 pictures, Adam at 2e-4; the view's crop of 256 from 300 pixels and its
-    /// flip, and 60 of each patch's 64 pixels.
+    /// The published ImageNet settings: five rows predicted, among all patches of 16 pictures, Adam at 2e-4; the view's crop of 256 from 300 pixels, its
+    /// flip and no colour, and 60 of each patch's 64 pixels.
     /// </summary>
     public static Cpc Paper { get; } = new()
     {
-        Augmentations = [new ImageAugmentation { Crop = new(256.0 * 256 / (300 * 300), 256.0 * 256 / (300 * 300), 1, 1) }],
+        Augmentations = [new ImageAugmentation { Crop = new(256.0 * 256 / (300 * 300), 256.0 * 256 / (300 * 300), 1, 1), GrayscaleProbability = 1 }],
         FirstStep = 1,
         ExamplesTogether = 16,
         PredictionScale = 1,
@@ -121,7 +121,8 @@ public sealed record Cpc : ContrastiveMethod
     internal override ImageEncoder EncoderFor(ImageEncoder chosen) => chosen switch
     {
         PatchEncoder patches => patches,
-        SmallConvNet net => new PatchEncoder { Width = Math.Min(net.Width, 128), Grid = net.Grid },
+        SmallConvNet net when net.Width <= PatchEncoder.MaxWidth => new PatchEncoder { Width = net.Width, Grid = net.Grid },
+        SmallConvNet net => throw new ArgumentException($"Cpc's patches pass a net of the SmallConvNet's width, {PatchEncoder.MaxWidth} at most, but it is {net.Width}: choose a narrower one, or ImageEncoder.PatchEncoder.", nameof(chosen)),
         _ => throw new ArgumentException($"Cpc predicts parts of a picture from others, which a {chosen.GetType().Name} sees together: leave the encoder out, or choose ImageEncoder.PatchEncoder or ImageEncoder.SmallConvNet; or another method for this encoder, such as SimClrV1 or MoCoV2.", nameof(chosen)),
     };
 }

@@ -26,8 +26,9 @@ public abstract record MomentumContrast : ContrastiveMethod
     public int ProjectionSize { get; init; } = 128;
 
     /// <summary>
-    /// Groups of rows with batch-norm statistics of their own, in both encoders; the batch must be a multiple. Null: the
-    /// largest of 8, 4, 2 and 1 that divides the batch into groups of at least 16 rows.
+    /// Groups of rows with batch-norm statistics of their own, in both encoders; the batch must be a multiple. Null: the largest divisor of the batch up to 8
+    /// that leaves groups of at least 16 rows, or of at least 4 where none does. A batch without one, such as 7 or a prime number, is one group: then a key
+    /// shares its query's statistics, and nothing prevents that they betray it.
     /// </summary>
     public int? NormGroups { get; init; }
 
@@ -78,12 +79,14 @@ public abstract record MomentumContrast : ContrastiveMethod
             LearningRate = LearningRate ?? (facts.SmallImages ? new(0.06, WarmupEpochs: 1) : new(0.03)),
             QueueLength = QueueLength ?? (int)Math.Max(facts.BatchSize, Math.Min(PowerOfTwoWithin(facts.Rows / 8), 65_536)),
             Momentum = Momentum ?? (facts.TotalSteps >= 50_000 ? 0.999 : 0.99),
-            NormGroups = NormGroups ?? new[] { 8, 4, 2 }.FirstOrDefault(groups => facts.BatchSize % groups == 0 && facts.BatchSize / groups >= 16, 1),
+            NormGroups = NormGroups ?? Groups(facts.BatchSize, leastRows: 16) ?? Groups(facts.BatchSize, leastRows: 4) ?? 1,
         };
     }
 
     /// <inheritdoc/>
     public override Learner CreateLearner(LearnerSetup setup) => new MomentumContrastLearner(this, setup);
+
+    private static int? Groups(int batch, int leastRows) => Enumerable.Range(2, 7).Reverse().Select(groups => (int?)groups).FirstOrDefault(groups => batch % groups == 0 && batch / groups >= leastRows);
 
     private static long PowerOfTwoWithin(long number) => number < 1 ? 1 : 1L << (int)Math.Log2(number);
 }

@@ -54,6 +54,8 @@ public sealed record SimClrV2 : SimClr
             throw new ArgumentOutOfRangeException(nameof(FeaturesFrom), FeaturesFrom, "Choose FeatureLayer.Backbone or FeatureLayer.Middle.");
         ArgumentOutOfRangeException.ThrowIfNegative(MemoryLength);
         SettingChecks.Momentum(Momentum);
+        if (HiddenSize > EncoderWithHead.MaxHeadSize)
+            throw new ArgumentOutOfRangeException(nameof(HiddenSize), HiddenSize, $"The projector's first layer stays with the encoder and may be {EncoderWithHead.MaxHeadSize} wide at most.");
     }
 
     /// <inheritdoc/>
@@ -67,11 +69,14 @@ public sealed record SimClrV2 : SimClr
     public override Learner CreateLearner(LearnerSetup setup) => new SimClrV2Learner(this, setup, ProjectorForm);
 
     /// <summary>One that has a head already trains as it is.</summary>
-    internal override ImageEncoder EncoderFor(ImageEncoder chosen) => chosen as EncoderWithHead ?? new EncoderWithHead(chosen, HiddenSize ?? chosen.FeatureSize)
+    internal override ImageEncoder EncoderFor(ImageEncoder chosen)
     {
-        FeaturesFrom = FeaturesFrom,
-        Norm = ProjectorNorm ? HeadNorm.Batch : HeadNorm.None,
-    };
+        if (chosen is not EncoderWithHead given)
+            return new EncoderWithHead(chosen, HiddenSize ?? Math.Min(chosen.FeatureSize, EncoderWithHead.MaxHeadSize)) { FeaturesFrom = FeaturesFrom, Norm = ProjectorNorm ? HeadNorm.Batch : HeadNorm.None };
+        if (HiddenSize is { } hidden && hidden != given.HeadSize)
+            throw new ArgumentException($"The encoder's head is {given.HeadSize} wide, but HiddenSize of SimClrV2 is {hidden}: the head is the projector's first layer, so leave HiddenSize out, or give the encoder without its head.", nameof(chosen));
+        return given;
+    }
 }
 
 /// <summary>

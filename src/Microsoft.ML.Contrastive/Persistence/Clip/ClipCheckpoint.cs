@@ -8,13 +8,14 @@ namespace Microsoft.ML.Contrastive;
 /// </summary>
 internal sealed class ClipCheckpoint : IDisposable
 {
-    private const string HuggingFaceWeights = "model.safetensors", OpenClipWeights = "open_clip_model.safetensors", Preprocessor = "preprocessor_config.json";
+    private const string HuggingFaceWeights = "model.safetensors", Preprocessor = "preprocessor_config.json";
     private const long LongestJson = 1 << 22;
     private const int FaultsShown = 20;
+    private static readonly string[] s_openClipWeights = ["open_clip_model.safetensors", "open_clip_pytorch_model.safetensors"];
     private readonly WeightFiles _weights;
     private readonly ClipNames _names;
     private readonly string _folder;
-    private readonly bool _isFile;
+    private readonly bool _isFile, _isPublished;
 
     /// <param name="weights">The files, which this closes.</param>
     /// <param name="config">What is beside them.</param>
@@ -22,7 +23,7 @@ internal sealed class ClipCheckpoint : IDisposable
     /// <param name="isFile">Whether the file was named and not the folder, which then may have another model's tokenizer.</param>
     private ClipCheckpoint(WeightFiles weights, ClipConfig config, string folder, bool isFile)
     {
-        (_weights, _folder, _isFile) = (weights, folder, isFile);
+        (_weights, _folder, _isFile, _isPublished) = (weights, folder, isFile, config.HasPublishedTokenizer);
         Normalization = config.Normalization;
         _names = ClipNames.Of(weights.Entries) ?? throw new InvalidDataException(
             $"{weights.Source} holds no CLIP model of a kind that is known: it has neither 'visual.conv1.weight' (OpenAI, open_clip) nor 'vision_model.embeddings.patch_embedding.weight' (Hugging Face), but {Some()}.");
@@ -57,9 +58,14 @@ internal sealed class ClipCheckpoint : IDisposable
     /// <exception cref="InvalidDataException">Damaged, or of a kind that is not known; the file and what is wrong are named.</exception>
     public static ClipCheckpoint Open(string path, ClipConfig? given = null)
     {
-        bool isFolder = Directory.Exists(path), isOpenClip = isFolder && File.Exists(Path.Combine(path, ClipConfig.OpenClipFile));
-        bool isPlain = !isFolder || !(isOpenClip || File.Exists(Path.Combine(path, ClipConfig.HuggingFaceFile)));
-        string file = !isFolder ? path : isPlain ? OnlyWeights(path) : Path.Combine(path, isOpenClip ? OpenClipWeights : HuggingFaceWeights);
+        // A folder may hold both kinds of model, and one of open_clip may have other names for its weights.
+        bool isFolder = Directory.Exists(path), saysOpenClip = isFolder && File.Exists(Path.Combine(path, ClipConfig.OpenClipFile)), saysHuggingFace = isFolder && File.Exists(Path.Combine(path, ClipConfig.HuggingFaceFile));
+        string? openClipWeights = saysOpenClip ? s_openClipWeights.FirstOrDefault(Has) : null;
+        bool isOpenClip = saysOpenClip && (openClipWeights is not null || !(saysHuggingFace && Has(HuggingFaceWeights))), isPlain = !isOpenClip && !saysHuggingFace;
+        string file = !isFolder ? path
+            : openClipWeights is not null ? Path.Combine(path, openClipWeights)
+            : !isPlain && (!isOpenClip || Has(HuggingFaceWeights)) ? Path.Combine(path, HuggingFaceWeights)
+            : OnlyWeights(path);
         ClipConfig config;
         string now = path;
         try
@@ -89,6 +95,8 @@ internal sealed class ClipCheckpoint : IDisposable
             throw;
         }
 
+        bool Has(string name) => WeightFiles.Exist(Path.Combine(path, name));
+
         JsonPart? Json(string name)
         {
             var info = new FileInfo(Path.Combine(path, name));
@@ -99,10 +107,15 @@ internal sealed class ClipCheckpoint : IDisposable
         }
     }
 
-    /// <summary>The one weights file of a folder that has no configuration, as OpenAI's models have none.</summary>
-    private static string OnlyWeights(string folder)
-        => Directory.GetFiles(folder, "*.safetensors") is [var only] ? only : throw new InvalidDataException(
-            $"The folder {folder} has neither {ClipConfig.HuggingFaceFile} nor {ClipConfig.OpenClipFile}, and not one safetensors file: give a folder of Hugging Face's CLIPModel or of open_clip, or a safetensors file.");
+    /// <summary>The one weights file of a folder that has no configuration, as OpenAI's models have none, or has another name for it.</summary>
+    private static string OnlyWeights(string folder) => Directory.GetFiles(folder, "*.safetensors") switch
+    {
+        [var only] => only,
+        var files when File.Exists(Path.Combine(folder, ClipConfig.OpenClipFile)) => throw new InvalidDataException(
+            $"The folder {folder} has {ClipConfig.OpenClipFile}, but {s_openClipWeights[0]} does not exist, and of other safetensors files there are {files.Length}, where one would be taken. A .bin or .pt may hold any code and is not read."),
+        _ => throw new InvalidDataException(
+            $"The folder {folder} has neither {ClipConfig.HuggingFaceFile} nor {ClipConfig.OpenClipFile}, and not one safetensors file: give a folder of Hugging Face's CLIPModel or of open_clip, or a safetensors file."),
+    };
 
     /// <summary>The folder's tokenizer; the published one where the folder has none and the vocabulary has its size.</summary>
     /// <exception cref="InvalidDataException">It does not fit the text network.</exception>
@@ -110,7 +123,7 @@ internal sealed class ClipCheckpoint : IDisposable
     {
         int size = ((ClipTextTransformer)Shape.Text).VocabularySize;
         bool isPublished = size == new ClipTextTransformer().VocabularySize;
-        bool hasOwn = !(_isFile && isPublished) && new[] { TokenizerFiles.Json, "vocab.json" }.Any(name => File.Exists(Path.Combine(_folder, name)));
+        bool hasOwn = !((_isFile || _isPublished) && isPublished) && new[] { TokenizerFiles.Json, "vocab.json" }.Any(name => File.Exists(Path.Combine(_folder, name)));
         if (!hasOwn && !isPublished)
             throw new InvalidDataException($"{_weights.Source} has vectors for {size} tokens, which are not those of the published tokenizer: put the model's tokenizer.json, or vocab.json and merges.txt, beside it.");
         Tokenizer tokenizer = hasOwn ? TokenizerFiles.ReadFolder(_folder) : ClipBpe.Published();
@@ -134,7 +147,7 @@ internal sealed class ClipCheckpoint : IDisposable
                     Array.Reverse(expected);
                 if (!_weights.Entries.TryGetValue(source.Name, out SafeTensorsEntry? entry))
                     faults.Add($"it lacks {Printable.Quote(source.Name)} {Show(expected)}");
-                else if (!entry.Shape.AsSpan().SequenceEqual(expected))
+                else if (!entry.Shape.AsSpan().SequenceEqual(expected) && !(target.dim() == 0 && entry.Shape is [1]))
                     faults.Add($"{Printable.Quote(source.Name)} is {Show(entry.Shape)}, where the other tensors ask for {Show(expected)}");
                 else if (!SafeTensors.IsFloat(SafeTensorsHeader.ScalarOf(entry.DType)))
                     faults.Add($"{Printable.Quote(source.Name)} is {entry.DType}, no kind of floating point numbers that is read here");
@@ -152,7 +165,7 @@ internal sealed class ClipCheckpoint : IDisposable
             using Tensor read = value;
             (Tensor target, ClipSource source) = places[entry.Name];
             Tensor part = source.Parts == 1 ? target.alias() : target.narrow(0, source.Part * (target.shape[0] / source.Parts), target.shape[0] / source.Parts);
-            part.copy_(source.IsTransposed ? read.t() : read);
+            part.copy_(source.IsTransposed ? read.t() : target.dim() == 0 ? read.reshape([]) : read);
         }
     }
 

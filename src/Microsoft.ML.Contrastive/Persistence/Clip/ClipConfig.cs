@@ -24,6 +24,9 @@ internal sealed record ClipConfig
 
     public int? ImageSize { get; init; }
 
+    /// <summary>Whether texts are cut by CLIP's published tokenizer whatever else lies in the folder: open_clip's rule.</summary>
+    public bool HasPublishedTokenizer { get; init; }
+
     public Normalization Normalization { get; init; } = Published;
 
     /// <summary>config.json of Hugging Face's CLIPModel, and its preprocessor_config.json where there is one.</summary>
@@ -39,8 +42,9 @@ internal sealed record ClipConfig
         // Old files say 2, which Hugging Face's code takes as the vocabulary's last; that is where the library reads a text's vector.
         if (text.Has("eos_token_id") && text.Has("vocab_size") && text.Whole("eos_token_id") is var closing && closing != 2 && closing != text.Whole("vocab_size") - 1)
             throw text.Unknown($"closing token {closing}, which is not the vocabulary's last");
-        if (preprocessor is { } pictures && pictures.Has("resample") && pictures.Whole("resample") != 3)
-            throw pictures.Unknown($"resample {pictures.Whole("resample")}, where 3, bicubic, is expected");
+        int? size = image.Has("image_size") ? image.Whole("image_size") : null;
+        if (preprocessor is { } pictures)
+            CheckPictures(pictures, size ?? 224);
         return new()
         {
             Source = config.File,
@@ -48,7 +52,7 @@ internal sealed record ClipConfig
             TextHeads = text.Has("num_attention_heads") ? text.Whole("num_attention_heads") : 8,
             ImageQuickGelu = IsQuick(image),
             TextQuickGelu = IsQuick(text),
-            ImageSize = image.Has("image_size") ? image.Whole("image_size") : null,
+            ImageSize = size,
             Normalization = Channels(preprocessor?["image_mean"], preprocessor?["image_std"]),
         };
 
@@ -91,6 +95,7 @@ internal sealed record ClipConfig
             ImageQuickGelu = quick,
             TextQuickGelu = quick,
             ImageSize = image.Has("image_size") ? image.Whole("image_size") : null,
+            HasPublishedTokenizer = !text.Has("hf_tokenizer_name"),
             Normalization = Channels(pictures["mean"], pictures["std"]),
         };
 
@@ -98,6 +103,26 @@ internal sealed record ClipConfig
         {
             if (part.Text(setting) is { } given && given != expected)
                 throw part.Unknown($"{setting} {Printable.Quote(given)}, where \"{expected}\" is expected");
+        }
+    }
+
+    /// <summary>CLIP's way: the short side resized, bicubic, and the middle cut out. Any other would be silently worse.</summary>
+    private static void CheckPictures(JsonPart pictures, int size)
+    {
+        if (pictures.Has("resample") && pictures.Whole("resample") != 3)
+            throw pictures.Unknown($"resample {pictures.Whole("resample")}, where 3, bicubic, is expected");
+        foreach (string step in (string[])["do_resize", "do_center_crop", "do_rescale", "do_normalize"])
+            if (!pictures.Flag(step, true))
+                throw pictures.Unknown($"{step} of false, where CLIP's own preprocessing is expected,");
+        foreach (string name in (string[])["size", "crop_size"])
+        {
+            JsonPart given = pictures[name];
+            if (!given.IsThere)
+                continue;
+            bool isNumber = given.Element.ValueKind == System.Text.Json.JsonValueKind.Number;
+            int[] sides = isNumber ? [pictures.Whole(name)] : [.. new[] { "shortest_edge", "height", "width" }.Where(given.Has).Select(given.Whole)];
+            if (sides.Any(side => side != size) || (name == "size" && !isNumber && !given.Has("shortest_edge")))
+                throw given.Unknown($"{name} other than the model's {size} pixels{(name == "size" ? " of the short side" : "")}");
         }
     }
 

@@ -148,8 +148,9 @@ internal static class TokenizerJson
         if (suffix == ClipBpe.EndOfWord && before is [var split, var level] && split.Type == "Split" && level.Type == "ByteLevel")
         {
             // The words by themselves and CLIP's pattern for them: any other would be another tokenizer.
+            // Its own tokens stand in it where OpenAI wrote the file; transformers' converter leaves them out, as they are cut out of the text before.
             string pattern = split["pattern"].Text("Regex") ?? "";
-            if (!pattern.Contains(@"<\|startoftext\|>", StringComparison.Ordinal) || !pattern.Contains(@"[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+", StringComparison.Ordinal))
+            if (!pattern.EndsWith(@"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+", StringComparison.Ordinal))
                 throw split.Unknown($"pattern {Printable.Quote(pattern)}");
             if (!normalizers.Any(each => each.Type == "Lowercase"))
                 throw model.Unknown("CLIP tokenizer that keeps case");
