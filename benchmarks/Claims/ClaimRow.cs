@@ -42,7 +42,8 @@ internal sealed record ClaimRow
         string path = PathOf(folder, setup, seed);
         try
         {
-            return File.Exists(path) ? JsonSerializer.Deserialize<ClaimRow>(File.ReadAllBytes(path), s_json) : null;
+            ClaimRow? row = File.Exists(path) ? JsonSerializer.Deserialize<ClaimRow>(File.ReadAllBytes(path), s_json) : null;
+            return row is { Curve: [.., var last] } ? row with { Figures = new Dictionary<string, double>(row.Figures) { [Figure.Projection.Key] = last.Deviation } } : row;
         }
         catch (JsonException error)
         {

@@ -6,7 +6,7 @@ namespace Microsoft.ML.Contrastive.Benchmarks;
 /// <summary>The survey's statements, tried: each arm of each claim is trained once a seed, and what came out is weighed.</summary>
 internal static class Claims
 {
-    private const string Worker = "work";
+    private const string Worker = "work", Taken = ".taken";
 
     /// <summary>0 when every run of every claim is there, 1 when some are missing, 2 where the options are wrong.</summary>
     public static int Run(string[] args)
@@ -36,6 +36,7 @@ internal static class Claims
 
     private static int RunAll(ClaimsOptions options, string[] args)
     {
+        _ = new MethodFigures(options); // what --survey and its like name is read before anything is trained
         var data = new ClaimsData(options);
         bool shown = true;
         if (!options.PageOnly)
@@ -46,15 +47,20 @@ internal static class Claims
             if (options.Workers == 1)
                 Work(options, data);
             else
+            {
+                if (options.Claims.Any(claim => claim.Arms[0] is TextArm))
+                    Try("texts", () => _ = data.Texts().Texts); // fetched once, not by each worker
                 StartWorkers(options.Workers, args);
+            }
             shown = !Outcomes(options).Any(outcome => outcome.Claim.Arms[0] is PictureArm && outcome.Arms.Any(each => each.Rows.Count > 0)) || Try("showcase", () => Showcase.Make(options, data));
         }
         ClaimOutcome[] outcomes = Outcomes(options);
         ClaimsReport.Write(options, outcomes);
         foreach (ClaimOutcome outcome in outcomes)
             Console.WriteLine(ClaimsReport.Plain(outcome));
+        int others = Directory.GetFiles(Path.Combine(options.Out, "runs"), "*" + Taken).Count(IsTaken);
         int missing = outcomes.Sum(outcome => outcome.Arms.Sum(each => options.Seeds - each.Rows.Count));
-        Console.WriteLine($"{Path.Combine(options.Out, "claims.md")}, .json and .html have {outcomes.Length} claims{(missing > 0 ? $"; {missing} of their runs are missing" : "")}.");
+        Console.WriteLine($"{Path.Combine(options.Out, "claims.md")}, .json and .html have {outcomes.Length} claims{(missing > 0 ? $"; {missing} of their runs are missing{(others > 0 ? $", {others} of which another command is making" : "")}" : "")}.");
         return options.PageOnly || (missing == 0 && shown) ? 0 : 1;
     }
 
@@ -70,11 +76,16 @@ internal static class Claims
         var start = new ProcessStartInfo("dotnet", [typeof(Claims).Assembly.Location, "claims", Worker, .. args]);
         start.Environment["OMP_NUM_THREADS"] = start.Environment["MKL_NUM_THREADS"] = FormattableString.Invariant($"{Math.Max(1, Environment.ProcessorCount / count)}");
         Process[] workers = [.. Enumerable.Range(0, count).Select(_ => Process.Start(start)!)];
+        void End(object? sender, EventArgs e) => Array.ForEach(workers, worker => worker.Kill());
+        AppDomain.CurrentDomain.ProcessExit += End;
         foreach (Process worker in workers)
         {
             worker.WaitForExit();
-            worker.Dispose();
+            if (worker.ExitCode != 0)
+                Console.Error.WriteLine($"A worker ended with {worker.ExitCode}; what it was making is missing.");
         }
+        AppDomain.CurrentDomain.ProcessExit -= End;
+        Array.ForEach(workers, worker => worker.Dispose());
     }
 
     /// <summary>Makes each run that is missing and that no other process is making.</summary>
@@ -83,7 +94,11 @@ internal static class Claims
         var leftOut = new HashSet<string>();
         foreach ((Claim claim, Arm arm, int seed) in Runs(options))
         {
-            if (!leftOut.Contains(claim.Name) && !Try(claim.Name, () => Make(options, data, claim, arm, seed)))
+            if (leftOut.Contains(claim.Name))
+                continue;
+            if (Try(claim.Name, () => Make(options, data, claim, arm, seed)))
+                ClaimsReport.Write(options, Outcomes(options)); // what is there can be read while the others run
+            else
                 leftOut.Add(claim.Name);
         }
     }
@@ -94,24 +109,35 @@ internal static class Claims
         using FileStream? mine = Take(ClaimRow.PathOf(options.Out, setup, seed));
         if (mine is null || ClaimRow.Read(options.Out, setup, seed) is not null)
             return;
-        ClaimRow row = arm.Run(data, seed);
-        row.Write(options.Out);
-        Tell(claim, arm, row, "");
-        ClaimsReport.Write(options, Outcomes(options)); // what is there can be read while the others run
+        try
+        {
+            ClaimRow row = arm.Run(data, seed);
+            row.Write(options.Out);
+            Tell(claim, arm, row, "");
+        }
+        catch (InvalidOperationException error) // the loss is no number any more, or the features: the other arms go on
+        {
+            Console.Error.WriteLine(FormattableString.Invariant($"{claim.Name}, {arm.Label}, seed {seed}: no figures. {error.Message.ReplaceLineEndings(" ")}"));
+        }
     }
 
     /// <summary>The right to make a file, until it is disposed or the process ends; null while another process has it.</summary>
     private static FileStream? Take(string path)
     {
-        string mine = path + ".taken";
         try
         {
-            return new FileStream(mine, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, bufferSize: 1, FileOptions.DeleteOnClose);
+            return new FileStream(path + Taken, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, bufferSize: 1, FileOptions.DeleteOnClose);
         }
-        catch (IOException) when (File.Exists(mine))
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             return null;
         }
+    }
+
+    private static bool IsTaken(string file)
+    {
+        using FileStream? free = Take(file[..^Taken.Length]);
+        return free is null;
     }
 
     private static void Tell(Claim claim, Arm arm, ClaimRow row, string kept)

@@ -41,7 +41,7 @@ internal sealed class ClaimsData(ClaimsOptions options)
     });
 
     /// <summary>CIFAR-10 by its nouns, or the user's.</summary>
-    /// <param name="sentences">Whether captions are sentences with the noun, a template of <see cref="PromptTemplates.Photos"/> for each row in turn, not the noun alone.</param>
+    /// <param name="sentences">Whether captions are sentences with the noun, a template of <see cref="PromptTemplates.Photos"/> for each row in turn, not the noun alone; the user's captions stay as they are.</param>
     /// <param name="holdsOut">Whether two classes are left out of the training.</param>
     /// <exception cref="BenchmarkException">They are not there.</exception>
     public ClaimPairs Pairs(bool sentences, bool holdsOut)
@@ -55,7 +55,7 @@ internal sealed class ClaimsData(ClaimsOptions options)
         if (holdsOut && options.OwnPairs is not null)
             throw new BenchmarkException("Held-out classes are CIFAR-10's: leave --pairs out for this claim.");
         string[] unseen = holdsOut ? ["deer", "truck"] : [];
-        if (sentences)
+        if (sentences && options.OwnPairs is null)
             foreach ((int index, CaptionedRow row) in train.Index())
                 row.Caption = PromptTemplates.Photos.Templates[index % PromptTemplates.Photos.Templates.Count].Replace(PromptTemplates.Placeholder, row.Caption, StringComparison.Ordinal);
         return _pairs[(sentences, holdsOut)] = new ClaimPairs(pictures, [.. train.Where(row => !unseen.Contains(row.Label))], Draw(test, TestPictures), unseen);

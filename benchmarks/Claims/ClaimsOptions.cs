@@ -91,7 +91,14 @@ internal sealed record ClaimsOptions
     public int Labelled => Quick ? 5_000 : 10_000;
 
     /// <summary>What all runs have in common, in words.</summary>
-    public string Budget => string.Create(CultureInfo.InvariantCulture, $"{(Steps is { } steps ? $"{steps} steps" : Quick ? "the quick form" : "the full form")}: standard arms see {PictureSteps(1, StandardBatch)} batches of {StandardBatch} pictures, {TextSteps(1)} batches of {TextArm.BatchSize} texts or {PairSteps(1)} batches of {PairArm.BatchSize} pictures with words");
+    public string Budget => string.Create(CultureInfo.InvariantCulture, $"{(Steps is { } steps ? $"{steps} steps" : Quick ? "the quick form" : "the full form")}: standard arms see {PictureSteps(1, StandardBatch)} batches of {StandardBatch} pictures, {TextSteps(1)} batches of {TextArm.BatchSize} texts or {PairSteps(1)} batches of {PairArm.BatchSize} pictures with words{OwnData}");
+
+    /// <summary>What of the user's stands in the place of the data that claims speak of.</summary>
+    private string OwnData => string.Concat(new[]
+    {
+        Images is null && Train is null ? null : $"; pictures: {PicturesName(colour: false)}, which is what to read for Fashion-MNIST and CIFAR-10 below",
+        Corpus is null ? null : $"; texts: {Corpus}", Sts is null ? null : $"; scored pairs: {Sts}", OwnPairs is null ? null : $"; pictures with words: {OwnPairs.Value.Pairs}, in the place of CIFAR-10's nouns",
+    });
 
     /// <summary>Steps in which an arm sees the pictures that it should, whatever its batch.</summary>
     public long PictureSteps(double length, int batch) => Share(length * StandardBatch / batch, full: 400, quick: 100);

@@ -4,14 +4,15 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.Contrastive.Benchmarks;
 
-/// <summary>Trains as another method does, and tells the norm of one parameter's gradient at every step: a method of a user's own (docs/own-method.md).</summary>
+/// <summary>Trains as another method does, and tells how large the gradients of two parameters are at every step: a method of a user's own (docs/own-method.md).</summary>
 /// <param name="Method">The other method.</param>
-/// <param name="Parameter">How the parameter's name in the encoder ends.</param>
-internal sealed record GradientWatch(ContrastiveMethod Method, string Parameter) : ContrastiveMethod
+/// <param name="First">How the one parameter's name in the encoder ends.</param>
+/// <param name="Last">How the other's ends.</param>
+internal sealed record GradientWatch(ContrastiveMethod Method, string First, string Last) : ContrastiveMethod
 {
-    /// <summary>Gets the norm, 0 where the parameter is frozen.</summary>
+    /// <summary>Gets the root of the mean square over a parameter's numbers, of the first and the last, 0 where it is frozen.</summary>
     [JsonIgnore]
-    public Action<double>? Seen { get; init; }
+    public Action<(double First, double Last)>? Seen { get; init; }
 
     /// <summary>The other method with its own type's settings, for descriptions.</summary>
     public string Settings => EncoderManifest.Describe(Method)!.ToJsonString();
@@ -59,8 +60,13 @@ internal sealed record GradientWatch(ContrastiveMethod Method, string Parameter)
         public override void AfterStep(Step step)
         {
             inner.AfterStep(step);
-            Tensor? gradient = inner.Encoder.named_parameters().Single(entry => entry.name.EndsWith(_watch.Parameter, StringComparison.Ordinal)).parameter.grad;
-            _watch.Seen?.Invoke(gradient?.norm().item<float>() ?? 0);
+            _watch.Seen?.Invoke((Size(_watch.First), Size(_watch.Last)));
+        }
+
+        private double Size(string name)
+        {
+            using Tensor? squares = inner.Encoder.named_parameters().Single(entry => entry.name.EndsWith(name, StringComparison.Ordinal)).parameter.grad?.square();
+            return Math.Sqrt(squares?.mean().item<float>() ?? 0);
         }
 
         public override double? FlatLoss(long rows) => inner.FlatLoss(rows);

@@ -8,10 +8,11 @@ namespace Microsoft.ML.Contrastive.Benchmarks;
 internal sealed record PictureArm(string Label, ContrastiveMethod Method) : Arm(Label)
 {
     private const double FewLabels = 0.05;
+    private const int StandardBatch = 256;
 
     public ImageEncoder Encoder { get; init; } = ImageEncoder.SmallConvNet(width: 16, grid: 2);
 
-    public int BatchSize { get; init; } = 256;
+    public int BatchSize { get; init; } = StandardBatch;
 
     /// <summary>Whether the pictures are CIFAR-10's, where colour is needed; Fashion-MNIST's otherwise.</summary>
     public bool Colour { get; init; }
@@ -28,20 +29,31 @@ internal sealed record PictureArm(string Label, ContrastiveMethod Method) : Arm(
     public override ClaimRow Run(ClaimsData data, int seed)
     {
         (SurveyPictures pictures, MLContext ml) = (data.Pictures(Colour), new MLContext(seed));
+        if (pictures.Train.Length < BatchSize && BatchSize > StandardBatch)
+            throw new BenchmarkException($"Batches of {BatchSize} want as many pictures; there are {pictures.Train.Length}.");
         int batch = Math.Min(BatchSize, pictures.Train.Length);
-        var training = new Training(Label, data.Options.PictureSteps(Length, batch));
-        var facts = new RunFacts(pictures.Train.Length, batch, training.Steps, pictures.Shape.Height, pictures.Shape.Width, pictures.Shape.Channels, Encoder.FeatureSize) { Encoder = Encoder };
+        var training = new Training(Label, Length == 0 ? 0 : data.Options.PictureSteps(Length, batch));
+        ImageEncoder encoderShape = Fitted(pictures.Shape);
+        var facts = new RunFacts(pictures.Train.Length, batch, Math.Max(1, training.Steps), pictures.Shape.Height, pictures.Shape.Width, pictures.Shape.Channels, encoderShape.FeatureSize) { Encoder = encoderShape };
         ContrastiveMethod method = Method.Augmentations is null && Method is not GradientWatch ? SmallDataSettings.Views(Method, facts) : Method;
-        var norms = new List<double>();
+        var norms = new List<(double First, double Last)>();
         if (method is GradientWatch watch)
             method = watch with { Method = SmallDataSettings.Views(watch.Method, facts), Seen = norms.Add };
-        ContrastivePretrainEstimator estimator = ml.Transforms.ContrastivePretrain("Features", "Image", method, Encoder, training.Options(batch), pictures.Shape);
-        using ContrastivePretrainTransformer encoder = training.Time(() => estimator.Fit(pictures.View(ml, pictures.Train)));
+        ContrastivePretrainEstimator estimator = ml.Transforms.ContrastivePretrain("Features", "Image", method, encoderShape, Length == 0 ? new TrainingOptions { BatchSize = batch } : training.Options(batch), pictures.Shape);
+        IDataView train = pictures.View(ml, pictures.Train);
+        using ContrastivePretrainTransformer encoder = Length == 0 ? estimator.Untrained(train) : training.Time(() => estimator.Fit(train));
         Dictionary<string, double> figures = Measure(ml, encoder, data, pictures);
         if (Method is GradientWatch)
-            (figures[Figure.GradientMean.Key], figures[Figure.GradientPeak.Key]) = (norms.DefaultIfEmpty().Average(), norms.DefaultIfEmpty().Max());
+        {
+            figures[Figure.GradientMean.Key] = norms.Average(each => each.First);
+            (figures[Figure.GradientPeak.Key], figures[Figure.LastGradientPeak.Key]) = (norms.Max(each => each.First), norms.Max(each => each.Last));
+        }
         return Row(data.Options, seed, training, figures);
     }
+
+    /// <summary>The encoder, with patches that divide the pictures' sides.</summary>
+    private ImageEncoder Fitted(ImageShape shape) => Encoder is not VisionTransformer { Patch: var patch } transformer || (shape.Height % patch == 0 && shape.Width % patch == 0) ? Encoder
+        : transformer with { Patch = Enumerable.Range(1, patch + 1).Last(side => shape.Height % side == 0 && shape.Width % side == 0) };
 
     private static Dictionary<string, double> Measure(MLContext ml, ContrastivePretrainTransformer encoder, ClaimsData data, SurveyPictures pictures)
     {

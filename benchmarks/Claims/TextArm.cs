@@ -26,13 +26,15 @@ internal sealed record TextArm(string Label, TextMethod Method) : Arm(Label)
 
     protected override JsonObject Describe(ClaimsOptions options) => new()
     {
-        ["texts"] = options.Corpus ?? "WordNet", ["pairs"] = options.Sts ?? "STS-B dev", ["method"] = Of(Method), ["encoder"] = Of(Encoder), ["supervised"] = Supervised,
+        ["texts"] = options.Corpus ?? "WordNet, WikiSplit, triplets", ["vocabulary"] = SentenceData.BertVocabulary(Path.Combine(options.Data, "text")) is null ? "learned" : "BERT's", ["pairs"] = options.Sts ?? "STS-B dev", ["method"] = Of(Method), ["encoder"] = Of(Encoder), ["supervised"] = Supervised,
     };
 
     public override ClaimRow Run(ClaimsData data, int seed)
     {
         (SentenceData texts, MLContext ml) = (data.Texts(), new MLContext(seed));
         IDataView rows = ml.Data.LoadFromEnumerable(Supervised ? texts.Triplets : texts.Texts.Select(text => new TextExample { Text = text }));
+        if (texts.Without.Count > 0)
+            throw new BenchmarkException($"{string.Join(' ', texts.Without)} Or name texts of yours with --corpus.");
         var training = new Training(Label, Length == 0 ? 0 : data.Options.TextSteps(Length));
         SentenceEmbeddingEstimator estimator = ml.Transforms.SentenceEmbedding(
             "Vector", nameof(TextExample.Text), Encoder with { TokenizerFrom = texts.VocabularyFolder() }, Method, Length == 0 ? new TrainingOptions { BatchSize = BatchSize } : training.Options(BatchSize),
@@ -52,10 +54,12 @@ internal sealed record TextArm(string Label, TextMethod Method) : Arm(Label)
         var figures = new Dictionary<string, double>
         {
             [Figure.Sts.Key] = vectors.Similarity(),
-            [Figure.ErrorAlike.Key] = byLength[true].DefaultIfEmpty().Average(),
-            [Figure.ErrorUnlike.Key] = byLength[false].DefaultIfEmpty().Average(),
         };
-        figures[Figure.LengthGap.Key] = figures[Figure.ErrorAlike.Key] - figures[Figure.ErrorUnlike.Key];
+        if (byLength.Count == 2)
+        {
+            (figures[Figure.ErrorAlike.Key], figures[Figure.ErrorUnlike.Key]) = (byLength[true].Average(), byLength[false].Average());
+            figures[Figure.LengthGap.Key] = figures[Figure.ErrorAlike.Key] - figures[Figure.ErrorUnlike.Key];
+        }
         if (vectors.Alignment() is { } alignment)
             figures[Figure.Alignment.Key] = alignment;
         if (vectors.Uniformity() is { } uniformity)

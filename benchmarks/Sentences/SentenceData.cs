@@ -30,6 +30,7 @@ internal sealed class SentenceData
 {
     private const int ProbeTraining = 2_000, ProbeTest = 2_000;
     private readonly SentencesOptions _options;
+    private readonly List<string> _without = [];
     private readonly Lazy<WordNet> _wordNet;
     private readonly Lazy<IReadOnlyList<TextExample>> _triplets, _rewrites;
     private readonly Lazy<IReadOnlyList<string>> _texts, _allTexts;
@@ -80,14 +81,21 @@ internal sealed class SentenceData
         return text;
     }
 
+    /// <summary>What is not among <see cref="Texts"/>, and why.</summary>
+    public IReadOnlyList<string> Without => _without;
+
+    /// <summary>BERT's vocabulary beside a folder of texts; null where there is none.</summary>
+    public static string? BertVocabulary(string texts) => Path.Combine(texts, "..", "tokenizers", "bert-base-uncased-vocab.txt") is var file && File.Exists(file) ? file : null;
+
     /// <summary>The folder whose vocab.txt is BERT's; null where there is none.</summary>
     public string? VocabularyFolder()
     {
-        string file = Path.Combine(DataFolder, "..", "tokenizers", "bert-base-uncased-vocab.txt"), folder = Path.Combine(_options.Out, "vocabulary");
-        if (!File.Exists(file))
+        if (BertVocabulary(DataFolder) is not { } file)
             return null;
+        string folder = Path.Combine(_options.Out, "vocabulary"), copy = Path.Combine(folder, "vocab.txt");
         Directory.CreateDirectory(folder);
-        AtomicFile.Write(Path.Combine(folder, "vocab.txt"), target => target.Write(File.ReadAllBytes(file)));
+        if (!File.Exists(copy) || new FileInfo(copy).Length != new FileInfo(file).Length)
+            AtomicFile.Write(copy, target => target.Write(File.ReadAllBytes(file)));
         return folder;
     }
 
@@ -97,7 +105,7 @@ internal sealed class SentenceData
 
     /// <summary>All that can be had, each once.</summary>
     /// <exception cref="DataException">Nothing can.</exception>
-    private static string[] Together(params Func<IEnumerable<string>>[] sources)
+    private string[] Together(params Func<IEnumerable<string>>[] sources)
     {
         var texts = new List<string>();
         var missing = new List<string>();
@@ -112,8 +120,11 @@ internal sealed class SentenceData
                 missing.Add(error.Message);
             }
         }
-        foreach (string message in missing)
+        foreach (string message in missing.Except(_without))
+        {
             Console.Error.WriteLine($"Without: {message}");
+            _without.Add(message);
+        }
         return texts.Count > 0 ? [.. texts.Distinct(StringComparer.Ordinal)] : throw new DataException(string.Join(' ', missing));
     }
 

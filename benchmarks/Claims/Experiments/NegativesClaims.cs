@@ -8,19 +8,19 @@ internal static class NegativesClaims
         Source = "He et al. 2020, section 4.1",
         Arms =
         [
-            new PictureArm("features averaged (InstDisc)", new InstDisc { Contrast = BankContrast.SampledSoftmax, NoiseRows = 1024, Start = BankStart.Empty }) { Traits = Negatives("1,024 rows of the bank"), Shows = true },
+            new PictureArm("features averaged (InstDisc)", new InstDisc { Contrast = BankContrast.SampledSoftmax, NoiseRows = 1024, Start = BankStart.Empty, Temperature = 0.07 }) { Traits = Negatives("1,024 rows of the bank"), Shows = true },
             new PictureArm("encoder averaged (MoCo v1)", new MoCoV1 { QueueLength = 1024 }) { Traits = Negatives("1,024 keys of the queue"), Shows = true },
         ],
         Comparisons = [new(Figure.Linear, "encoder averaged (MoCo v1)", "features averaged (InstDisc)"), new(Figure.Knn, "encoder averaged (MoCo v1)", "features averaged (InstDisc)")],
         Figures = [Figure.Linear, Figure.Knn, Figure.Rank],
-        Differs = "Fashion-MNIST and a small conv net instead of ImageNet and ResNet-50; with 20,000 pictures a row of the bank is some 78 steps old, not an epoch of a million. InstDisc sees one view a step, MoCo two, and its bank begins empty: the first of five epochs only fills it.",
+        Differs = "Fashion-MNIST and a small conv net instead of ImageNet and ResNet-50; with 20,000 pictures a row of the bank is some 78 steps old, not an epoch of a million. InstDisc sees one view a step, MoCo two, with warm-up and statistics of groups, and its bank begins empty: the first of five epochs only fills it.",
     };
 
     public static Claim QueueLength => new("queue", "A longer queue of negatives is better.")
     {
         Source = "He et al. 2020, figure 3",
         Arms = [.. new[] { 256, 1024, 4096, 16_384 }.Select(length => new PictureArm($"queue of {length}", new MoCoV1 { QueueLength = length }) { InQuick = length is 256 or 4096 })],
-        Comparisons = [new(Figure.Linear, "queue of 4096", "queue of 256")],
+        Comparisons = [new(Figure.Linear, "queue of 4096", "queue of 256"), new(Figure.Linear, "queue of 16384", "queue of 1024")],
         Figures = [Figure.Linear, Figure.Knn],
         Differs = "Queues are shorter, in proportion to the data: of 20,000 pictures a queue of 65,536 would hold each three times.",
     };
@@ -28,7 +28,7 @@ internal static class NegativesClaims
     /// <summary>v2's recipe, of which v1 lacks the head, the views and the temperature. The rate's schedule is a change of its own.</summary>
     public static Claim MoCoV2Changes => new("moco-v2", "What MoCo v2 changes in v1 is better, each by itself: an MLP head, stronger views, a rate that falls along a cosine.")
     {
-        Source = "Chen, Fan, Girshick, He 2020, table 1",
+        Source = "Chen, Fan, Girshick, He 2020, table 1, which has the cosine beside the others only",
         Arms =
         [
             Moco("v1", s_v1),

@@ -19,7 +19,7 @@ internal static class SimCseClaims
         ],
         Comparisons = [new(Figure.Sts, "p = 0.1", "p = 0"), new(Figure.Sts, "p = 0.1", "p = 0.1, the same mask twice"), new(Figure.Sts, "p = 0.1", "start")],
         Figures = [Figure.Sts, Figure.Alignment, Figure.Uniformity],
-        Differs = "A transformer of two layers from random weights, minutes of training on WordNet's sentences; the paper starts from BERT. What dropout must not destroy there, knowledge of words, is hardly there here.",
+        Differs = "A transformer of two layers from random weights, minutes of training on the sentences of WordNet, WikiSplit and the triplets; the paper starts from BERT. What dropout must not destroy there, knowledge of words, is hardly there here.",
     };
 
     public static Claim Supervised => new("simcse-supervised", "Supervised SimCSE, with sentences that follow as positives and contradictions as hard negatives, is above unsupervised.")
@@ -28,7 +28,7 @@ internal static class SimCseClaims
         Arms = [new TextArm("unsupervised", new SimCse()) { Shows = true }, new TextArm("supervised", new SimCse()) { Supervised = true }],
         Comparisons = [new(Figure.Sts, "supervised", "unsupervised")],
         Figures = [Figure.Sts, Figure.Alignment, Figure.Uniformity],
-        Differs = "4,820 triplets instead of the paper's 275,000, from random weights: equal steps, so that each triplet is seen several times.",
+        Differs = "4,820 triplets instead of the paper's 275,000, from random weights, whose sentences are among the unsupervised arm's: equal steps, so that each triplet is seen several times.",
     };
 
     /// <summary>With a constant rate a run of k steps is the beginning of every longer one, so that an arm for each length is one training as it goes.</summary>
@@ -47,10 +47,11 @@ internal static class SimCseClaims
             new(Figure.Uniformity, "start", At("dropout", 1)),
             new(Figure.Uniformity, "start", At("same mask", 1)),
             new(Figure.Alignment, At("same mask", 1), At("dropout", 1)),
+            new(Figure.Alignment, "start", At("dropout", 1)),
         ],
         Figures = [Figure.Alignment, Figure.Uniformity, Figure.Sts],
         Path = (Figure.Uniformity, Figure.Alignment),
-        Differs = "From random weights, and at a constant rate. Lower is better for both; the start's alignment is that of vectors which all point nearly one way.",
+        Differs = "From random weights, and at a constant rate. Lower is better for both; the start's alignment is that of vectors which all point nearly one way: a pretrained encoder has something to keep, a random one has not.",
     };
 
     private static readonly SimCse s_steady = new() { LearningRate = new(5e-4, Scaling: RateScaling.None) { Schedule = new ConstantRate() } };

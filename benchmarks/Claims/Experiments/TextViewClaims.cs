@@ -23,7 +23,7 @@ internal static class TextViewClaims
             new(Figure.Sts, "words repeated, momentum queue", "words repeated"),
         ],
         Figures = [Figure.ErrorAlike, Figure.ErrorUnlike, Figure.LengthGap, Figure.Sts],
-        Differs = "From random weights on WordNet's sentences. The error is the cosine less the gold score by 5; like lengths differ by 3 words at most. Without the queue means a queue of one text.",
+        Differs = "From random weights on the sentences of WordNet, WikiSplit and the triplets. The error is the cosine less the gold score divided by the highest; like lengths differ by 3 words at most. Without the queue means a queue of one text.",
     };
 
     public static Claim Single => new("consert-single", "Of single augmentations shuffled positions help most, then cut tokens, then cut features and dropout, and each more than none.")

@@ -113,11 +113,11 @@ public sealed class ClaimArmsTests
         foreach (bool frozen in new[] { false, true })
         {
             var method = new MoCoV3 { HiddenSize = 8, ProjectionSize = 8, FreezePatchProjection = frozen };
-            var norms = new List<double>();
-            float[] plain = Train(method), watched = Train(new GradientWatch(method, "patch_embed.proj.weight") { Seen = norms.Add });
+            var norms = new List<(double First, double Last)>();
+            float[] plain = Train(method), watched = Train(new GradientWatch(method, "patch_embed.proj.weight", "blocks.0.mlp.fc2.weight") { Seen = norms.Add });
             Assert.Equal(plain, watched);
             Assert.Equal(3, norms.Count);
-            Assert.All(norms, norm => Assert.Equal(frozen, norm == 0));
+            Assert.All(norms, norm => Assert.Equal((frozen, true), (norm.First == 0, norm.Last > 0)));
         }
 
         float[] Train(ContrastiveMethod method)

@@ -103,11 +103,12 @@ public sealed class ClaimsReportTests
         => Assert.Equal(
             """
             simsiam-stop: Without the stopped gradient SimSiam collapses.
-              with stop: kNN, % 60.0 ± 1.0; linear probe, % 60.0 ± 1.0; effective rank 0.6 ± 0.0; embedding deviation 0.600 ± 0.010 (2 seeds)
-              without stop: kNN, % 40.0; linear probe, % 40.0; effective rank 0.4; embedding deviation 0.400 (one seed)
+              with stop: kNN, % 60.0 ± 1.0; linear probe, % 60.0 ± 1.0; deviation of what the loss sees, at the end 0.600 ± 0.010; effective rank 0.6 ± 0.0 (2 seeds)
+              without stop: kNN, % 40.0; linear probe, % 40.0; deviation of what the loss sees, at the end 0.400; effective rank 0.4 (one seed)
+              as it starts: kNN, % 40.0; linear probe, % 40.0; deviation of what the loss sees, at the end 0.400; effective rank 0.4 (one seed)
               kNN, %: with stop above without stop: +19.0 (one seed), can't be told at this size
               linear probe, %: with stop above without stop: +19.0 (one seed), can't be told at this size
-              effective rank: with stop above without stop: +0.2 (one seed), can't be told at this size
+              deviation of what the loss sees, at the end: with stop above without stop: +0.190 (one seed), can't be told at this size
               verdict: can't be told at this size
             """,
             ClaimsReport.Plain(Outcome("simsiam-stop", arm => arm.Label == "with stop" ? [0.59, 0.61] : [0.4])));

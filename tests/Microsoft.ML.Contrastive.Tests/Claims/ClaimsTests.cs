@@ -27,7 +27,7 @@ public sealed partial class ClaimsTests : IDisposable
         string text = Run(0, [.. options, "--seeds", "2", "--workers", "2"]);
         Assert.DoesNotContain("kept", text, StringComparison.Ordinal);
         string[] made = [.. text.Split('\n').Where(line => line.Contains(", seed ", StringComparison.Ordinal)).Select(line => line.Split(':')[0])];
-        Assert.Equal(2 * (2 + 5), made.Length); // none by both workers
+        Assert.Equal(2 * (3 + 5), made.Length); // none by both workers
         Assert.Distinct(made);
         Assert.Contains("simsiam-stop: Without the stopped gradient SimSiam collapses.\n  with stop: kNN, % ", text, StringComparison.Ordinal);
         Assert.Contains("\n  kNN, %: with stop above without stop: ", text, StringComparison.Ordinal);
@@ -43,12 +43,12 @@ public sealed partial class ClaimsTests : IDisposable
         Assert.Contains("## simsiam-stop: ", File.ReadAllText(Out("claims.md")), StringComparison.Ordinal);
 
         Dictionary<string, DateTime> written = Directory.GetFiles(Out("runs")).ToDictionary(file => file, File.GetLastWriteTimeUtc);
-        Assert.Equal(2 * (2 + 5), written.Count);
+        Assert.Equal(2 * (3 + 5), written.Count);
         text = Run(0, [.. options, "--seeds", "3", "--workers", "1"]);
         Assert.Contains("simsiam-stop, with stop, seed 2: kept", text, StringComparison.Ordinal);
         Assert.DoesNotContain("seed 3: kept", text, StringComparison.Ordinal);
         Assert.All(written, file => Assert.Equal(file.Value, File.GetLastWriteTimeUtc(file.Key)));
-        Assert.Equal(3 * (2 + 5), Directory.GetFiles(Out("runs")).Length);
+        Assert.Equal(3 * (3 + 5), Directory.GetFiles(Out("runs")).Length);
 
         Assert.DoesNotContain(", seed ", Run(0, [.. options, "--page"]), StringComparison.Ordinal); // trains nothing
         LooksWhole(File.ReadAllText(Out("claims.html")));
