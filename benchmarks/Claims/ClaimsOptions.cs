@@ -29,7 +29,7 @@ internal sealed record ClaimsOptions
         For all:
           --data FOLDER             holds text/, cifar10/ and tokenizers/; default: ../shared/data
           --survey FOLDER, --sentences FOLDER, --clip FOLDER   where these commands' results lie: their figures go into the page
-        Runs that FOLDER holds already are kept; it gets claims.md, claims.json and claims.html.
+        Runs that FOLDER holds already are kept; it gets claims.md, claims.json, claims.html and map.svg.
         """;
 
     private const int StandardBatch = 256, MostWorkers = 4;

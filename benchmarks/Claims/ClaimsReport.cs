@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace Microsoft.ML.Contrastive.Benchmarks;
 
-/// <summary>All claims as claims.md, claims.json and claims.html.</summary>
+/// <summary>All claims as claims.md, claims.json and claims.html, and the page's map as a picture by itself.</summary>
 internal static class ClaimsReport
 {
     /// <summary>What a verdict is worth, in a sentence: three seeds are few.</summary>
@@ -19,6 +19,8 @@ internal static class ClaimsReport
         Put("claims.md", Markdown(options, outcomes));
         Put("claims.json", JsonSerializer.Serialize(new { options.Budget, options.Seeds, Processors = Environment.ProcessorCount, Claims = outcomes.Select(Data) }, s_json) + "\n");
         Put("claims.html", ClaimsPage.Html(options, outcomes));
+        if (Showcase.Read(options) is { } showcase)
+            Put("map.svg", ClaimsPage.Maps(showcase));
 
         void Put(string name, string text) => AtomicFile.Write(Path.Combine(options.Out, name), stream => stream.Write(Encoding.UTF8.GetBytes(text.ReplaceLineEndings("\n"))));
     }

@@ -7,7 +7,7 @@ namespace Microsoft.ML.Contrastive.Benchmarks;
 /// <summary>Charts as svg elements whose colours are the page's classes s0 to s9.</summary>
 internal static class Charts
 {
-    private const int Colours = 10;
+    public const int Colours = 10;
 
     /// <summary>A dot for each arm's mean with two standard errors, small ones for its seeds.</summary>
     public static string Dots(string name, IReadOnlyList<(string Label, IReadOnlyList<double> Values)> rows, Func<double, string> text)

@@ -3,7 +3,8 @@ namespace Microsoft.ML.Contrastive.Benchmarks;
 /// <summary>How claims.html looks, in light and in dark.</summary>
 internal static class PageStyle
 {
-    public const string Css = """
+    /// <summary>Names of colours.</summary>
+    public const string Colours = """
         :root {
           --ink: #1d2330; --soft: #5b6475; --ground: #fbfbfd; --card: #fff; --rule: #e1e4ec; --accent: #2f5fd0;
           --view: #eef1f7; --encoder: #dbe7ff; --momentum: #ece0fb; --head: #d9f2e6; --predictor: #ffe6d1; --memory: #fff3c4; --loss: #e6e8ee; --edge: #8a93a6; --stop: #c8322b;
@@ -18,6 +19,10 @@ internal static class PageStyle
             --s0: #74a5ff; --s1: #ff9a6b; --s2: #5fd0a0; --s3: #cf95f2; --s4: #e6c14f; --s5: #ff85a9; --s6: #67cfe0; --s7: #c9ad97; --s8: #a0adff; --s9: #c0d06a;
           }
         }
+        """;
+
+    public const string Css = $$"""
+        {{Colours}}
         * { box-sizing: border-box }
         body { margin: 0; font: 16px/1.55 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; color: var(--ink); background: var(--ground) }
         main { max-width: 76rem; margin: 0 auto; padding: 2.5rem 1.25rem 5rem }
