@@ -70,7 +70,7 @@ internal static class Claims
 
     private static ClaimOutcome[] Outcomes(ClaimsOptions options) => [.. options.Claims.Select(claim => ClaimOutcome.Read(claim, options))];
 
-    /// <summary>Processes that work side by side, with their share of the processors: small networks leave the second thread idle for much of a step.</summary>
+    /// <summary>Processes that work side by side, each with its share of the processors.</summary>
     private static void StartWorkers(int count, string[] args)
     {
         var start = new ProcessStartInfo("dotnet", [typeof(Claims).Assembly.Location, "claims", Worker, .. args]);
