@@ -358,6 +358,7 @@ public sealed class BadInputTests : IDisposable
             Method("BankMomentum", method with { Start = BankStart.Empty, BankMomentum = 1 });
             Method("NoiseRows", method with { NoiseRows = 0 });
             Method("ProjectionSize", method with { ProjectionSize = 1 });
+            Method("Partition", method with { Partition = null! });
             foreach (double bad in new[] { 0, -1, double.NaN, double.PositiveInfinity })
             {
                 Method("Temperature", method with { Temperature = bad });

@@ -80,18 +80,6 @@ public sealed class InstDiscTests
     }
 
     [Fact]
-    public void Z_follows_the_batches_where_the_first_features_lie_close_together_and_stays_as_published_elsewhere()
-    {
-        RunFacts Facts(int epochs) => new(60_000, 100, 600 * epochs, 28, 28, 1, 8);
-        NcePartition Of(MemoryBankMethod method, RunFacts facts) => ((MemoryBankMethod)method.Resolve(facts)).Partition!;
-        Assert.Equal(NcePartition.MovingAverage(), Of(new InstDisc(), Facts(epochs: 20)));
-        Assert.Equal(NcePartition.FirstBatch, Of(new InstDisc(), Facts(epochs: 200)));
-        Assert.Equal(NcePartition.MovingAverage(), Of(new InstDisc(), Facts(epochs: 200) with { StartsPretrained = true }));
-        Assert.Equal(NcePartition.FirstBatch, Of(new InstDisc { Partition = NcePartition.FirstBatch }, Facts(epochs: 20)));
-        Assert.Equal(NcePartition.FirstBatch, Of(InstDisc.Paper, Facts(epochs: 20)));
-    }
-
-    [Fact]
     public void Z_is_the_first_batchs_and_stays_also_where_the_run_goes_on_from_its_state()
     {
         using MethodRun run = new(s_nce), resumed = new(s_nce);

@@ -53,11 +53,8 @@ public abstract record MemoryBankMethod : ContrastiveMethod
     /// <summary>m, rows drawn at random for each picture and step, unless the softmax goes over all; at least 1. Null: 4,096, or half the rows where they are fewer.</summary>
     public int? NoiseRows { get; init; }
 
-    /// <summary>
-    /// Z of NCE. Null: <see cref="NcePartition.FirstBatch"/>, as published, where the bank starts at random; <see cref="NcePartition.MovingAverage"/> where it starts
-    /// empty or the encoder pretrained: the first features that are compared lie close together then, and their Z would be far too large for the rest of the run.
-    /// </summary>
-    public NcePartition? Partition { get; init; }
+    /// <summary>Z of NCE. The default value is <see cref="NcePartition.FirstBatch"/>, as published.</summary>
+    public NcePartition Partition { get; init; } = NcePartition.FirstBatch;
 
     /// <summary>Added to NCE's denominators, at least 0. The default value is 0, the paper's formula; the released code has 1e-7, which the form used here does not need.</summary>
     public double Epsilon { get; init; }
@@ -92,7 +89,8 @@ public abstract record MemoryBankMethod : ContrastiveMethod
             throw new ArgumentOutOfRangeException(nameof(NoiseRows), NoiseRows, "At least one row of noise is needed.");
         if (!(Epsilon >= 0 && double.IsFinite(Epsilon)))
             throw new ArgumentOutOfRangeException(nameof(Epsilon), Epsilon, "Epsilon must be at least 0 and finite.");
-        Partition?.Validate();
+        ArgumentNullException.ThrowIfNull(Partition, nameof(Partition));
+        Partition.Validate();
     }
 
     /// <summary>The loss when all similarities are equal, of one question put to one bank.</summary>
@@ -118,11 +116,9 @@ public abstract record MemoryBankMethod : ContrastiveMethod
                 $"{GetType().Name} fills an empty bank throughout the first epoch, {facts.StepsPerEpoch} steps, and learns afterwards, but the run has {facts.TotalSteps} steps. Train for 2 epochs or more, or choose BankStart.Random.",
                 nameof(Start));
         bool isShort = facts.TotalSteps >= 2 * facts.StepsPerEpoch && facts.TotalSteps < ManyEpochs * facts.StepsPerEpoch;
-        BankStart start = Start ?? (isShort ? BankStart.Empty : BankStart.Random);
         return this with
         {
-            Start = start,
-            Partition = Partition ?? (start == BankStart.Empty || facts.StartsPretrained ? NcePartition.MovingAverage() : NcePartition.FirstBatch),
+            Start = Start ?? (isShort ? BankStart.Empty : BankStart.Random),
             Contrast = Contrast ?? (facts.Rows <= MostSoftmaxRows ? BankContrast.Softmax : BankContrast.Nce),
             Temperature = Temperature ?? (facts.SmallImages ? 0.1 : 0.07),
             NoiseRows = NoiseRows ?? (int)Math.Clamp(facts.Rows / 2, 1, 4096),
@@ -163,7 +159,7 @@ internal abstract class BankLearner : Learner
         return _method.Contrast == BankContrast.Softmax ? own : DrawNoise(own, bank.Count, step);
     }
 
-    protected PartitionConstant? CreatePartition() => _method.Contrast == BankContrast.Nce ? new PartitionConstant(_method.Partition!) : null;
+    protected PartitionConstant? CreatePartition() => _method.Contrast == BankContrast.Nce ? new PartitionConstant(_method.Partition) : null;
 
     /// <summary>Which row of the bank is each feature [N, D]?</summary>
     /// <param name="features">Of any length.</param>
