@@ -37,8 +37,9 @@ internal sealed record ZeroShotClasses(ClassLabels Labels, ZeroShotSettings Sett
         {
             var ids = new List<int>();
             _ = texts.Encode(network.Tokenizer!, label, ids);
-            if (!seen.TryAdd(string.Join(' ', ids), label))
-                return (seen[string.Join(' ', ids)], label);
+            string tokens = string.Join(' ', ids);
+            if (!seen.TryAdd(tokens, label))
+                return (seen[tokens], label);
         }
         return null;
     }
@@ -77,29 +78,28 @@ internal sealed class ZeroShotVectors
     /// <param name="network">Of pictures and texts.</param>
     /// <param name="labels">Checked.</param>
     /// <param name="templates">Sentences for each.</param>
-    /// <returns>The vectors, and how many sentences were longer than the network takes, and were cut.</returns>
-    public (float[] Vectors, int Cut) Of(PretrainedEncoder network, IReadOnlyList<string> labels, PromptTemplates templates)
+    /// <returns>The vectors; and where they were made now, how many sentences were longer than the network takes, and were cut, and <see cref="ZeroShotClasses.Alike"/>.</returns>
+    public (float[] Vectors, int Cut, (string First, string Second)? Alike) Of(PretrainedEncoder network, IReadOnlyList<string> labels, PromptTemplates templates)
     {
         lock (_lock)
         {
             int known = _sets.FindIndex(set => set.Labels.SequenceEqual(labels) && set.Templates.SequenceEqual(templates.Templates));
             if (known >= 0)
-                return (_sets[known].Vectors, 0);
+                return (_sets[known].Vectors, 0, null);
         }
         int size = network.Manifest.Input.Network.FeatureSize;
-        var vectors = new List<float>(labels.Count * size);
+        var vectors = new float[labels.Count * size];
         int cut = 0;
-        foreach (string[] some in labels.Chunk(LabelsTogether)) // the vectors of all sentences would be many times those of the labels
+        foreach ((int block, string[] some) in labels.Chunk(LabelsTogether).Index()) // the vectors of all sentences would be many times those of the labels
         {
             (float[][] prompts, int cutHere) = network.EmbedTexts(some.SelectMany(templates.For));
             using var scope = NewDisposeScope();
             Tensor all = tensor(prompts.SelectMany(vector => vector).ToArray()).view(some.Length, templates.Templates.Count, size);
-            vectors.AddRange(PromptEnsemble.Vectors(all).flatten().data<float>().ToArray());
+            PromptEnsemble.Vectors(all).flatten().data<float>().ToArray().CopyTo(vectors, block * LabelsTogether * size);
             cut += cutHere;
         }
-        float[] made = [.. vectors];
-        Keep(labels, templates.Templates, made);
-        return (made, cut);
+        Keep(labels, templates.Templates, vectors);
+        return (vectors, cut, ZeroShotClasses.Alike(network, labels));
     }
 
     /// <summary>Remembers a set.</summary>

@@ -56,7 +56,7 @@ public sealed class ZeroShotClipTransformer : NetworkTransformer
     /// <summary>The networks without the words, which are shared, under the names of columns that <see cref="ClipLoadOptions"/> has.</summary>
     internal ImageTextTransformer Model() => new(Host, Weights.With(Manifest with { OutputColumn = new ClipLoadOptions { Path = "" }.ImageOutputColumnName }));
 
-    /// <summary>Makes the words' vectors, and says how many sentences were cut.</summary>
+    /// <summary>Makes the words' vectors, and says how many sentences were cut and which words are one to the network.</summary>
     internal static ZeroShotClipTransformer Create(
         IHostEnvironment environment, PretrainedEncoder network, ClassLabels labels, ZeroShotSettings settings, ZeroShotVectors known)
     {
@@ -65,9 +65,9 @@ public sealed class ZeroShotClipTransformer : NetworkTransformer
             throw new ArgumentException($"The labels are too long for a model: {ClassLabels.MaxLength} characters of all together are the limit, six for a letter that is not English.", nameof(labels));
         if (settings.ToJson().Length > ZeroShotSettings.MaxLength)
             throw new ArgumentException($"The templates are too long for a model: {ZeroShotSettings.MaxLength} characters of all together are the limit, six for a letter that is not English.", nameof(settings));
-        (float[] vectors, int cut) = known.Of(network, labels.Values!, new PromptTemplates(settings.Templates));
+        (float[] vectors, int cut, (string First, string Second)? alike) = known.Of(network, labels.Values!, new PromptTemplates(settings.Templates));
         var transformer = new ZeroShotClipTransformer(environment, network, new ZeroShotClasses(labels, settings, vectors), known);
-        if (ZeroShotClasses.Alike(network, labels.Values!) is var (first, second))
+        if (alike is var (first, second))
             transformer.Log(channel => channel.Warning($"The labels '{first}' and '{second}' are the same tokens to the model, which can't tell them apart: the first is always chosen. Give each class words of its own."));
         if (cut > 0)
             transformer.Log(channel => channel.Warning($"{cut} of {labels.Count * settings.Templates.Count} sentences about the labels were longer than the model's {network.Manifest.Pairs().Texts.Encoder.MaxTokens} tokens, and were cut."));

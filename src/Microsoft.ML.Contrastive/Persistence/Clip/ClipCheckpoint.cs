@@ -15,7 +15,7 @@ internal sealed class ClipCheckpoint : IDisposable
     private readonly WeightFiles _weights;
     private readonly ClipNames _names;
     private readonly string _folder;
-    private readonly bool _isFile, _isPublished;
+    private readonly bool _prefersPublished;
 
     /// <param name="weights">The files, which this closes.</param>
     /// <param name="config">What is beside them.</param>
@@ -23,7 +23,7 @@ internal sealed class ClipCheckpoint : IDisposable
     /// <param name="isFile">Whether the file was named and not the folder, which then may have another model's tokenizer.</param>
     private ClipCheckpoint(WeightFiles weights, ClipConfig config, string folder, bool isFile)
     {
-        (_weights, _folder, _isFile, _isPublished) = (weights, folder, isFile, config.HasPublishedTokenizer);
+        (_weights, _folder, _prefersPublished) = (weights, folder, isFile || config.HasPublishedTokenizer);
         Normalization = config.Normalization;
         _names = ClipNames.Of(weights.Entries) ?? throw new InvalidDataException(
             $"{weights.Source} holds no CLIP model of a kind that is known: it has neither 'visual.conv1.weight' (OpenAI, open_clip) nor 'vision_model.embeddings.patch_embedding.weight' (Hugging Face), but {Some()}.");
@@ -58,21 +58,18 @@ internal sealed class ClipCheckpoint : IDisposable
     /// <exception cref="InvalidDataException">Damaged, or of a kind that is not known; the file and what is wrong are named.</exception>
     public static ClipCheckpoint Open(string path, ClipConfig? given = null)
     {
-        // A folder may hold both kinds of model, and one of open_clip may have other names for its weights.
-        bool isFolder = Directory.Exists(path), saysOpenClip = isFolder && File.Exists(Path.Combine(path, ClipConfig.OpenClipFile)), saysHuggingFace = isFolder && File.Exists(Path.Combine(path, ClipConfig.HuggingFaceFile));
-        string? openClipWeights = saysOpenClip ? s_openClipWeights.FirstOrDefault(Has) : null;
-        bool isOpenClip = saysOpenClip && (openClipWeights is not null || !(saysHuggingFace && Has(HuggingFaceWeights))), isPlain = !isOpenClip && !saysHuggingFace;
-        string file = !isFolder ? path
-            : openClipWeights is not null ? Path.Combine(path, openClipWeights)
-            : !isPlain && (!isOpenClip || Has(HuggingFaceWeights)) ? Path.Combine(path, HuggingFaceWeights)
-            : OnlyWeights(path);
+        bool isFolder = Directory.Exists(path);
+        (string file, string? configuration) = isFolder ? Find(path) : (path, null);
         ClipConfig config;
         string now = path;
         try
         {
-            config = isPlain ? new()
-                : isOpenClip ? ClipConfig.OfOpenClip(Json(ClipConfig.OpenClipFile)!.Value)
-                : ClipConfig.OfHuggingFace(Json(ClipConfig.HuggingFaceFile)!.Value, Json(Preprocessor));
+            config = configuration switch
+            {
+                ClipConfig.OpenClipFile => ClipConfig.OfOpenClip(Json(configuration)!.Value),
+                ClipConfig.HuggingFaceFile => ClipConfig.OfHuggingFace(Json(configuration)!.Value, Json(Preprocessor)),
+                _ => new(),
+            };
         }
         catch (Exception error) when (error is InvalidOperationException or FormatException or OverflowException)
         {
@@ -95,8 +92,6 @@ internal sealed class ClipCheckpoint : IDisposable
             throw;
         }
 
-        bool Has(string name) => WeightFiles.Exist(Path.Combine(path, name));
-
         JsonPart? Json(string name)
         {
             var info = new FileInfo(Path.Combine(path, name));
@@ -105,6 +100,19 @@ internal sealed class ClipCheckpoint : IDisposable
                 : info.Length <= LongestJson ? new JsonPart(TokenizerJson.Parse(File.ReadAllBytes(now), now), now, "")
                 : throw new InvalidDataException($"{now} has {info.Length} bytes; {LongestJson} are the most that are read.");
         }
+    }
+
+    /// <summary>A folder's weights and what they are described by, if anything is. It may hold both kinds of model, and one of open_clip may have other names for its weights.</summary>
+    private static (string File, string? Configuration) Find(string folder)
+    {
+        bool isOpenClip = File.Exists(In(ClipConfig.OpenClipFile)), isHuggingFace = File.Exists(In(ClipConfig.HuggingFaceFile)), hasTheirs = WeightFiles.Exist(In(HuggingFaceWeights));
+        if (isOpenClip && s_openClipWeights.Select(In).FirstOrDefault(WeightFiles.Exist) is { } own)
+            return (own, ClipConfig.OpenClipFile);
+        if (isHuggingFace && (hasTheirs || !isOpenClip))
+            return (In(HuggingFaceWeights), ClipConfig.HuggingFaceFile);
+        return isOpenClip ? (hasTheirs ? In(HuggingFaceWeights) : OnlyWeights(folder), ClipConfig.OpenClipFile) : (OnlyWeights(folder), null);
+
+        string In(string name) => Path.Combine(folder, name);
     }
 
     /// <summary>The one weights file of a folder that has no configuration, as OpenAI's models have none, or has another name for it.</summary>
@@ -123,7 +131,7 @@ internal sealed class ClipCheckpoint : IDisposable
     {
         int size = ((ClipTextTransformer)Shape.Text).VocabularySize;
         bool isPublished = size == new ClipTextTransformer().VocabularySize;
-        bool hasOwn = !((_isFile || _isPublished) && isPublished) && new[] { TokenizerFiles.Json, "vocab.json" }.Any(name => File.Exists(Path.Combine(_folder, name)));
+        bool hasOwn = !(_prefersPublished && isPublished) && new[] { TokenizerFiles.Json, "vocab.json" }.Any(name => File.Exists(Path.Combine(_folder, name)));
         if (!hasOwn && !isPublished)
             throw new InvalidDataException($"{_weights.Source} has vectors for {size} tokens, which are not those of the published tokenizer: put the model's tokenizer.json, or vocab.json and merges.txt, beside it.");
         Tokenizer tokenizer = hasOwn ? TokenizerFiles.ReadFolder(_folder) : ClipBpe.Published();
