@@ -67,7 +67,7 @@ internal abstract record Arm(string Label)
 
         public TrainingOptions Options(int batch) => new()
         {
-            BatchSize = batch, Steps = (int)steps, KeepFreedMemory = true, ReportEvery = (int)Math.Max(1, steps / Points), Progress = this,
+            BatchSize = batch, Steps = steps > 0 ? (int)steps : null, KeepFreedMemory = true, ReportEvery = (int)Math.Max(1, steps / Points), Progress = this,
         };
 
         public T Time<T>(Func<T> fit)

@@ -38,7 +38,6 @@ internal static class Claims
     {
         _ = new MethodFigures(options); // what --survey and its like name is read before anything is trained
         var data = new ClaimsData(options);
-        bool shown = true;
         if (!options.PageOnly)
         {
             foreach ((Claim claim, Arm arm, int seed) in Runs(options))
@@ -52,9 +51,9 @@ internal static class Claims
                     Try("texts", () => _ = data.Texts().Texts); // fetched once, not by each worker
                 StartWorkers(options.Workers, args);
             }
-            shown = !Outcomes(options).Any(outcome => outcome.Claim.Arms[0] is PictureArm && outcome.Arms.Any(each => each.Rows.Count > 0)) || Try("showcase", () => Showcase.Make(options, data));
         }
         ClaimOutcome[] outcomes = Outcomes(options);
+        bool shown = options.PageOnly || !outcomes.Any(outcome => outcome.Claim.Arms[0] is PictureArm && outcome.Arms.Any(each => each.Rows.Count > 0)) || Try("showcase", () => Showcase.Make(options, data));
         ClaimsReport.Write(options, outcomes);
         foreach (ClaimOutcome outcome in outcomes)
             Console.WriteLine(ClaimsReport.Plain(outcome));
@@ -94,30 +93,32 @@ internal static class Claims
         var leftOut = new HashSet<string>();
         foreach ((Claim claim, Arm arm, int seed) in Runs(options))
         {
-            if (leftOut.Contains(claim.Name))
-                continue;
-            if (Try(claim.Name, () => Make(options, data, claim, arm, seed)))
-                ClaimsReport.Write(options, Outcomes(options)); // what is there can be read while the others run
-            else
+            bool isNew = false;
+            if (!leftOut.Contains(claim.Name) && !Try(claim.Name, () => isNew = Make(options, data, claim, arm, seed)))
                 leftOut.Add(claim.Name);
+            if (isNew)
+                ClaimsReport.Write(options, Outcomes(options)); // what is there can be read while the others run
         }
     }
 
-    private static void Make(ClaimsOptions options, ClaimsData data, Claim claim, Arm arm, int seed)
+    /// <summary>Whether the run was made here and now.</summary>
+    private static bool Make(ClaimsOptions options, ClaimsData data, Claim claim, Arm arm, int seed)
     {
         string setup = arm.Setup(options);
         using FileStream? mine = Take(ClaimRow.PathOf(options.Out, setup, seed));
         if (mine is null || ClaimRow.Read(options.Out, setup, seed) is not null)
-            return;
+            return false;
         try
         {
             ClaimRow row = arm.Run(data, seed);
             row.Write(options.Out);
             Tell(claim, arm, row, "");
+            return true;
         }
         catch (InvalidOperationException error) // the loss is no number any more, or the features: the other arms go on
         {
             Console.Error.WriteLine(FormattableString.Invariant($"{claim.Name}, {arm.Label}, seed {seed}: no figures. {error.Message.ReplaceLineEndings(" ")}"));
+            return false;
         }
     }
 

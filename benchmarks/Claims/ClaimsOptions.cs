@@ -32,7 +32,7 @@ internal sealed record ClaimsOptions
         Runs that FOLDER holds already are kept; it gets claims.md, claims.json, claims.html and map.svg.
         """;
 
-    private const int StandardBatch = 256, MostWorkers = 4;
+    private const int MostWorkers = 4;
     private static readonly string[] s_flags = ["--list", "--quick", "--page"];
     private static readonly string[] s_named =
     [
@@ -91,7 +91,7 @@ internal sealed record ClaimsOptions
     public int Labelled => Quick ? 5_000 : 10_000;
 
     /// <summary>What all runs have in common, in words.</summary>
-    public string Budget => string.Create(CultureInfo.InvariantCulture, $"{(Steps is { } steps ? $"{steps} steps" : Quick ? "the quick form" : "the full form")}: standard arms see {PictureSteps(1, StandardBatch)} batches of {StandardBatch} pictures, {TextSteps(1)} batches of {TextArm.BatchSize} texts or {PairSteps(1)} batches of {PairArm.BatchSize} pictures with words{OwnData}");
+    public string Budget => string.Create(CultureInfo.InvariantCulture, $"{(Steps is { } steps ? $"{steps} steps" : Quick ? "the quick form" : "the full form")}: standard arms see {PictureSteps(1, PictureArm.StandardBatch)} batches of {PictureArm.StandardBatch} pictures, {TextSteps(1)} batches of {TextArm.BatchSize} texts or {PairSteps(1)} batches of {PairArm.BatchSize} pictures with words{OwnData}");
 
     /// <summary>What of the user's stands in the place of the data that claims speak of.</summary>
     private string OwnData => string.Concat(new[]
@@ -101,7 +101,7 @@ internal sealed record ClaimsOptions
     });
 
     /// <summary>Steps in which an arm sees the pictures that it should, whatever its batch.</summary>
-    public long PictureSteps(double length, int batch) => Share(length * StandardBatch / batch, full: 400, quick: 100);
+    public long PictureSteps(double length, int batch) => Share(length * PictureArm.StandardBatch / batch, full: 400, quick: 100);
 
     public long TextSteps(double length) => Share(length, full: 240, quick: 80);
 
@@ -145,5 +145,6 @@ internal sealed record ClaimsOptions
         };
     }
 
-    private long Share(double length, int full, int quick) => Math.Max(1, (long)Math.Round(length * (Steps ?? (Quick ? quick : full))));
+    /// <summary>0 for an arm that is not trained, otherwise at least 1.</summary>
+    private long Share(double length, int full, int quick) => length == 0 ? 0 : Math.Max(1, (long)Math.Round(length * (Steps ?? (Quick ? quick : full))));
 }

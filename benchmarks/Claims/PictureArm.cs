@@ -7,8 +7,8 @@ namespace Microsoft.ML.Contrastive.Benchmarks;
 /// <param name="Method">How it learns; views that it leaves null are the survey's on gray pictures, otherwise the method's own.</param>
 internal sealed record PictureArm(string Label, ContrastiveMethod Method) : Arm(Label)
 {
+    public const int StandardBatch = 256;
     private const double FewLabels = 0.05;
-    private const int StandardBatch = 256;
 
     public ImageEncoder Encoder { get; init; } = ImageEncoder.SmallConvNet(width: 16, grid: 2);
 
@@ -32,14 +32,14 @@ internal sealed record PictureArm(string Label, ContrastiveMethod Method) : Arm(
         if (pictures.Train.Length < BatchSize && BatchSize > StandardBatch)
             throw new BenchmarkException($"Batches of {BatchSize} want as many pictures; there are {pictures.Train.Length}.");
         int batch = Math.Min(BatchSize, pictures.Train.Length);
-        var training = new Training(Label, Length == 0 ? 0 : data.Options.PictureSteps(Length, batch));
+        var training = new Training(Label, data.Options.PictureSteps(Length, batch));
         ImageEncoder encoderShape = Fitted(pictures.Shape);
         var facts = new RunFacts(pictures.Train.Length, batch, Math.Max(1, training.Steps), pictures.Shape.Height, pictures.Shape.Width, pictures.Shape.Channels, encoderShape.FeatureSize) { Encoder = encoderShape };
         ContrastiveMethod method = Method.Augmentations is null && Method is not GradientWatch ? SmallDataSettings.Views(Method, facts) : Method;
         var norms = new List<(double First, double Last)>();
         if (method is GradientWatch watch)
             method = watch with { Method = SmallDataSettings.Views(watch.Method, facts), Seen = norms.Add };
-        ContrastivePretrainEstimator estimator = ml.Transforms.ContrastivePretrain("Features", "Image", method, encoderShape, Length == 0 ? new TrainingOptions { BatchSize = batch } : training.Options(batch), pictures.Shape);
+        ContrastivePretrainEstimator estimator = ml.Transforms.ContrastivePretrain("Features", "Image", method, encoderShape, training.Options(batch), pictures.Shape);
         IDataView train = pictures.View(ml, pictures.Train);
         using ContrastivePretrainTransformer encoder = Length == 0 ? estimator.Untrained(train) : training.Time(() => estimator.Fit(train));
         Dictionary<string, double> figures = Measure(ml, encoder, data, pictures);

@@ -35,9 +35,9 @@ internal sealed record TextArm(string Label, TextMethod Method) : Arm(Label)
         IDataView rows = ml.Data.LoadFromEnumerable(Supervised ? texts.Triplets : texts.Texts.Select(text => new TextExample { Text = text }));
         if (texts.Without.Count > 0)
             throw new BenchmarkException($"{string.Join(' ', texts.Without)} Or name texts of yours with --corpus.");
-        var training = new Training(Label, Length == 0 ? 0 : data.Options.TextSteps(Length));
+        var training = new Training(Label, data.Options.TextSteps(Length));
         SentenceEmbeddingEstimator estimator = ml.Transforms.SentenceEmbedding(
-            "Vector", nameof(TextExample.Text), Encoder with { TokenizerFrom = texts.VocabularyFolder() }, Method, Length == 0 ? new TrainingOptions { BatchSize = BatchSize } : training.Options(BatchSize),
+            "Vector", nameof(TextExample.Text), Encoder with { TokenizerFrom = texts.VocabularyFolder() }, Method, training.Options(BatchSize),
             Supervised ? nameof(TextExample.Positive) : null, Supervised ? nameof(TextExample.Negative) : null);
         using SentenceEmbeddingTransformer encoder = Length == 0 ? estimator.Untrained(rows) : training.Time(() => estimator.Fit(rows));
         return Row(data.Options, seed, training, Measure(encoder, texts));

@@ -7,8 +7,8 @@ internal static class BudgetClaims
     public const string Caption = "Linear probe, %, mean ± standard error. 4x is as long as a standard arm; in any batch a length is as many pictures.";
 
     private const string LongerName = "longer", BatchesName = "batches";
-    private const int StandardTimes = 4, StandardBatch = 256;
-    private static readonly int[] s_times = [1, 2, StandardTimes, 8], s_batches = [64, StandardBatch, 1024];
+    private const int StandardTimes = 4;
+    private static readonly int[] s_times = [1, 2, StandardTimes, 8], s_batches = [64, PictureArm.StandardBatch, 1024];
 
     private static readonly (string Name, ContrastiveMethod Method, string Negatives, string Momentum)[] s_methods =
     [
@@ -22,7 +22,7 @@ internal static class BudgetClaims
     public static Claim Longer => new(LongerName, "Training longer is better, for all of them.")
     {
         Source = "Chen and He 2021, table 4",
-        Arms = [.. from method in s_methods from times in s_times select Arm(method, $"{times}x", LengthOf(times), StandardBatch) with { InQuick = times is 1 or StandardTimes }],
+        Arms = [.. from method in s_methods from times in s_times select Arm(method, $"{times}x", LengthOf(times), PictureArm.StandardBatch) with { InQuick = times is 1 or StandardTimes }],
         Comparisons = [.. s_methods.Select(method => new Comparison(Figure.Linear, $"{method.Name}, 4x", $"{method.Name}, 1x")), .. s_methods.Select(method => new Comparison(Figure.Linear, $"{method.Name}, 8x", $"{method.Name}, 2x"))],
         Figures = [Figure.Linear, Figure.Knn],
         Differs = "Fashion-MNIST, small conv net; 1x is 100 batches of 256, about one and a quarter epochs, where the paper's is 100 epochs. Each length has its own schedule.",
@@ -31,7 +31,7 @@ internal static class BudgetClaims
     public static Claim Batches => new(BatchesName, "Bigger batches help at an equal number of pictures seen.")
     {
         Source = "Chen, Kornblith, Norouzi, Hinton 2020, figure 9; Chen and He 2021, table 2, finds little of it from 64 to 2,048",
-        Arms = [.. from method in s_methods from batch in s_batches select Arm(method, $"batches of {batch}", 1, batch) with { InQuick = batch != StandardBatch && method.Name is "SimCLR" or "SimSiam" }],
+        Arms = [.. from method in s_methods from batch in s_batches select Arm(method, $"batches of {batch}", 1, batch) with { InQuick = batch != PictureArm.StandardBatch && method.Name is "SimCLR" or "SimSiam" }],
         Comparisons = [.. s_methods.Select(method => new Comparison(Figure.Linear, $"{method.Name}, batches of 1024", $"{method.Name}, batches of 64"))],
         Figures = [Figure.Linear, Figure.Knn],
         Differs = "At an equal number of pictures a batch of 1,024 has a sixteenth of the steps of one of 64: in runs of minutes steps are what is short, in the papers' of hundreds of epochs they are not. From 1,024 up LARS is the default of SimCLR, BYOL and SwAV.",
@@ -61,7 +61,7 @@ internal static class BudgetClaims
     {
         Length = length,
         BatchSize = batch,
-        Shows = length == 1 && batch == StandardBatch,
+        Shows = length == 1 && batch == PictureArm.StandardBatch,
         Traits = new Dictionary<string, string> { ["negatives"] = method.Negatives, ["momentum encoder"] = method.Momentum, ["batch"] = $"{batch}" },
     };
 }

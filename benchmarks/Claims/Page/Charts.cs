@@ -62,11 +62,14 @@ internal static class Charts
     }
 
     /// <summary>Points of several classes.</summary>
-    public static string Map(string name, IReadOnlyList<(double X, double Y, int Class)> points)
+    /// <param name="name">What it shows.</param>
+    /// <param name="points">From -1 to 1 or beyond: the farthest decides.</param>
+    /// <param name="place">Attributes of its place, within another picture.</param>
+    public static string Map(string name, IReadOnlyList<Showcase.Point> points, string place = "")
     {
         const int side = 340;
         double reach = points.Select(point => Math.Max(Math.Abs(point.X), Math.Abs(point.Y))).DefaultIfEmpty(1).Max() * 1.05;
-        var svg = new StringBuilder($"<svg class=\"chart map\" viewBox=\"0 0 {side} {side}\" role=\"img\" aria-label=\"{Html(name)}\"><rect class=\"frame\" width=\"{side}\" height=\"{side}\" rx=\"8\"/>\n");
+        var svg = new StringBuilder($"<svg {place}class=\"chart map\" viewBox=\"0 0 {side} {side}\" role=\"img\" aria-label=\"{Html(name)}\"><rect class=\"frame\" width=\"{side}\" height=\"{side}\" rx=\"8\"/>\n");
         foreach ((double x, double y, int kind) in points)
             svg.Append($"<circle class=\"s{kind % Colours} fill\" cx=\"{N(side / 2.0 * (1 + x / reach))}\" cy=\"{N(side / 2.0 * (1 - y / reach))}\" r=\"3.2\"/>");
         return svg.Append("</svg>\n").ToString();

@@ -86,7 +86,7 @@ internal static class ClaimsPage
         int wide = 2 * side + gap, high = side + 40 + line * ((classes.Count + perLine - 1) / perLine) + 10;
         var svg = new StringBuilder($"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {wide} {high}\" role=\"img\" aria-label=\"Test pictures by two principal components of their features, before and after training without labels\">\n<style>{PageStyle.Colours}\n{PageStyle.Series}text {{ font: 14px system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif; fill: var(--ink) }} .ground {{ fill: var(--ground) }} .frame {{ fill: none; stroke: var(--rule) }}</style>\n<rect class=\"ground\" width=\"{wide}\" height=\"{high}\"/>\n");
         foreach ((int place, string name, Showcase.Space space) in new[] { (0, "A random network", showcase.Before), (1, "After SimCLR, without labels", showcase.After) })
-            svg.Append($"<text x=\"{place * (side + gap)}\" y=\"18\">{name}</text>\n{Charts.Map(name, [.. space.Map.Select(point => (point.X, point.Y, point.Class))]).Replace("<svg ", $"<svg x=\"{place * (side + gap)}\" y=\"28\" width=\"{side}\" height=\"{side}\" ", StringComparison.Ordinal)}");
+            svg.Append($"<text x=\"{place * (side + gap)}\" y=\"18\">{name}</text>\n{Charts.Map(name, space.Map, $"x=\"{place * (side + gap)}\" y=\"28\" width=\"{side}\" height=\"{side}\" ")}");
         foreach ((int index, string name) in classes.Index())
             svg.Append($"<circle class=\"s{index % Charts.Colours} fill\" cx=\"{8 + index % perLine * column}\" cy=\"{side + 45 + index / perLine * line}\" r=\"6\"/><text x=\"{20 + index % perLine * column}\" y=\"{side + 50 + index / perLine * line}\">{Text(name)}</text>\n");
         return svg.Append("</svg>\n").ToString();
@@ -94,7 +94,7 @@ internal static class ClaimsPage
 
     private static string Space(Showcase.Space space) => string.Create(CultureInfo.InvariantCulture, $"""
         <p class="soft small">Test pictures by the first two principal components of their features ({100 * space.Explained:f0} % of the variance): a linear map, which shows less than the space holds.</p>
-        {Charts.Map("Features by two principal components", [.. space.Map.Select(point => (point.X, point.Y, point.Class))])}
+        {Charts.Map("Features by two principal components", space.Map)}
         <p class="soft small" style="margin-top:1rem">Nearest neighbours of the first picture of each row; {100 * space.Share:f0} % of those shown are of its class (framed green).</p>
         <div class="faces">{string.Concat(space.Rows.Select(Faces))}</div>
         """);
